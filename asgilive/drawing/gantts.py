@@ -1,0 +1,169 @@
+"""The Gantt chart: one lane for each client or task, bars on one axis of time.
+
+A solid bar runs, a hollow one waits while the loop is free, a hatched one blocks the loop, a
+dotted line has asked and is not yet served. The kinds differ in shape, so no colour is needed.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from asgilive.drawing.figure import Figure, captioned, framed
+from asgilive.drawing.markup import clean, count, duration, escape
+
+Bar = tuple[float, float, str]
+Lane = tuple[str, Sequence[Bar]]
+
+LANES_SHOWN = 60
+_COLUMNS = 48  # of the bars in text
+_KINDS = {
+    "queue": ("asked, not yet served", "."),
+    "wait": ("awaits, the loop is free", "-"),
+    "block": ("blocks the loop", "x"),
+    "run": ("runs, answers", "#"),
+    "bad": ("failed", "!"),
+}
+
+
+def gantt(
+    lanes: Iterable[Lane],
+    *,
+    title: str,
+    caption: str = "",
+    words: Mapping[str, str] | None = None,
+) -> Figure:
+    """Draw when each lane did what.
+
+    `lanes` are pairs of a label and its bars; a bar is (start, end, kind) with times in seconds
+    and a kind of `run`, `wait`, `block`, `queue` or `bad`. `words` says what a kind means here,
+    where the usual words do not fit. More than 60 lanes are cut, and it says so.
+    """
+    legend = {kind: (words or {}).get(kind, usual) for kind, (usual, _) in _KINDS.items()}
+    every = list(lanes)
+    shown, left = every[:LANES_SHOWN], len(every) - LANES_SHOWN
+    total = max((end for _, bars in every for _, end, _ in bars), default=0.0)
+    note = f"… {count(left, 'more lane')}, not drawn" if left > 0 else ""
+    html = _html(shown, total, note, legend)
+    text = [
+        *_text(shown, total),
+        *([note] if note else []),
+        "",
+        *_legend_text(shown, total, legend),
+    ]
+    return Figure(
+        framed(html, title=title, caption=caption),
+        captioned(text, title=title, caption=caption),
+    )
+
+
+def _kinds(lanes: list[Lane]) -> list[str]:
+    used = {kind for _, bars in lanes for *_, kind in bars}
+    return [kind for kind in _KINDS if kind in used]
+
+
+# -- HTML ----------------------------------------------------------------------------
+
+
+def _html(lanes: list[Lane], total: float, note: str, legend: Mapping[str, str]) -> str:
+    step, end = _axis(total)
+    dense = " al-dense" if len(lanes) > 24 else ""
+    rows = "\n".join(_lane_html(label, bars, end) for label, bars in lanes)
+    more = f'<p class="al-cut">{note}</p>' if note else ""
+    return (
+        f'<div class="al-time{dense}" style="--tick:{_percent(step, end)}">\n'
+        f'<ol role="list">\n{rows}\n</ol>{more}\n'
+        f'<p class="al-lane al-total"><span>total <b>{duration(total)}</b></span>'
+        f'<span class="al-track"><i style="--s:0;--e:{_percent(total, end)}"></i></span></p>\n'
+        f"{_ticks_html(step, end)}\n{_legend_html(lanes, legend)}\n</div>"
+    )
+
+
+def _axis(total: float) -> tuple[float, float]:
+    """A step of 1, 2 or 5 that makes four to eight of them, and the end of the axis."""
+    if total <= 0:
+        return 1.0, 1.0
+    power = 10.0 ** math.floor(math.log10(total / 4))
+    step = next(power * n for n in (1, 2, 5, 10) if total / (power * n) <= 8)
+    return step, max(total, step)
+
+
+def _percent(value: float, end: float) -> str:
+    return f"{value / end * 100:.2f}".rstrip("0").rstrip(".")
+
+
+def _lane_html(label: str, bars: Sequence[Bar], end: float) -> str:
+    drawn = "".join(
+        f'<i class="al-{escape(kind)}" style="--s:{_percent(a, end)};--e:{_percent(b, end)}"></i>'
+        for a, b, kind in bars
+    )
+    said = f'<span class="al-off-screen">: {escape(_said(bars))}</span>'
+    name = f'<span class="al-word">{escape(label)}{said}</span>'
+    return f'<li class="al-lane">{name}<span class="al-track">{drawn}</span></li>'
+
+
+def _said(bars: Sequence[Bar]) -> str:
+    """What the bars of a lane show, in words."""
+    said = (f"{kind} {duration(a)} to {duration(b)}" for a, b, kind in bars)
+    return ", ".join(said) or "nothing"
+
+
+_EDGE = ' class="al-edge"'
+
+
+def _ticks_html(step: float, end: float) -> str:
+    times = "".join(
+        f'<time{_EDGE if at > end * 0.94 else ""} style="--s:{_percent(at, end)}">{label}</time>'
+        for at, label in _ticks(step, end)
+    )
+    return (
+        f'<p class="al-lane al-axis" aria-hidden="true"><span></span>'
+        f'<span class="al-track">{times}</span></p>'
+    )
+
+
+def _ticks(step: float, end: float) -> list[tuple[float, str]]:
+    unit, scale = ("s", 1.0) if step >= 0.1 else ("ms", 1e3) if step >= 1e-4 else ("µs", 1e6)
+    places = max(0, -math.floor(math.log10(step * scale) + 1e-9))
+    marks = [n * step for n in range(int(end / step + 1e-9) + 1)]
+    last = len(marks) - 1
+    return [
+        (at, f"{at * scale:.{places}f}" + (f" {unit}" if n == last else ""))
+        for n, at in enumerate(marks)
+    ]
+
+
+def _legend_html(lanes: list[Lane], legend: Mapping[str, str]) -> str:
+    signs = "".join(
+        f'<span><i class="al-{kind}"></i>{escape(legend[kind])}</span>' for kind in _kinds(lanes)
+    )
+    return f'<p class="al-legend">{signs}</p>'
+
+
+# -- text ------------------------------------------------------------------------------
+
+
+def _text(lanes: list[Lane], total: float) -> list[str]:
+    width = max((len(clean(label)) for label, _ in lanes), default=0)
+    return [
+        f"{clean(label):<{width}}  |{_bars_text(bars, total)}|  {_reach(bars)}".rstrip()
+        for label, bars in lanes
+    ]
+
+
+def _bars_text(bars: Sequence[Bar], total: float) -> str:
+    cells = [" "] * _COLUMNS
+    for start, end, kind in bars:
+        first = int(start / (total or 1) * (_COLUMNS - 1))
+        last = max(first + 1, round(end / (total or 1) * _COLUMNS))
+        cells[first:last] = _KINDS[kind][1] * (last - first)
+    return "".join(cells[:_COLUMNS])
+
+
+def _reach(bars: Sequence[Bar]) -> str:
+    if not bars:
+        return ""
+    return f"{duration(bars[0][0])} to {duration(max(end for _, end, _ in bars))}"
+
+
+def _legend_text(lanes: list[Lane], total: float, legend: Mapping[str, str]) -> list[str]:
+    signs = [f"{_KINDS[kind][1]} {legend[kind]}" for kind in _kinds(lanes)]
+    return ["   ".join([f"total {duration(total)}", *signs])]

@@ -1,0 +1,149 @@
+"""The servers of the book: one `async def name(app, sock, **options)` each, or one command line.
+
+Rules: a server that runs in a thread of this process takes the application and a bound, listening
+socket, serves until it is cancelled, and then stops gracefully; the reader's own server has the
+same shape. Servers in processes of their own are command lines, in which {app}, {port}, {workers}
+and {python} are filled in. `options` are passed on under the server's own names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import importlib.util
+import shlex
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+Server = Callable[..., Awaitable[None]]
+
+GRACE = 1  # seconds that running calls may still take once a server was asked to stop
+
+
+class NotInstalled(Exception):
+    """A server that the book knows is not on this machine; the message says how to get it."""
+
+
+async def uvicorn(app: Any, sock: socket.socket, **options: Any) -> None:
+    """Uvicorn's own parts in its own order, without its signal handlers and its exit."""
+    import uvicorn
+
+    options = {"timeout_graceful_shutdown": GRACE, **options}
+    config = uvicorn.Config(app, log_config=None, access_log=False, **options)
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    try:
+        await server.startup(sockets=[sock])
+    except SystemExit:  # why is in the lifespan, which the site watches
+        return
+    try:
+        await server.main_loop()
+    finally:
+        await server.shutdown(sockets=[sock])
+
+
+async def hypercorn(app: Any, sock: socket.socket, **options: Any) -> None:
+    """Hypercorn on the socket's descriptor; detached, or the socket object would close it too."""
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    config = Config.from_mapping({"graceful_timeout": GRACE, **options})
+    config.bind = [f"fd://{sock.detach()}"]
+    stop = asyncio.Event()
+    task = asyncio.ensure_future(serve(app, config, shutdown_trigger=stop.wait, mode="asgi"))
+    try:
+        await asyncio.shield(task)
+    finally:
+        stop.set()
+        await asyncio.wait({task}, timeout=GRACE + 1)
+        task.cancel()
+
+
+async def wsgiref(app: Any, sock: socket.socket) -> None:
+    """The standard library's WSGI server: one thread, one client at a time."""
+    from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+    class Quiet(WSGIRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            """Say nothing: a thread's words land in whichever cell runs."""
+
+    server = WSGIServer(sock.getsockname(), Quiet, bind_and_activate=False)
+    server.socket.close()
+    server.socket = sock
+    server.server_name, server.server_port = sock.getsockname()
+    server.setup_environ()
+    server.set_app(app)
+    running = asyncio.ensure_future(asyncio.to_thread(server.serve_forever, 0.02))
+    try:
+        await asyncio.shield(running)
+    finally:
+        server.shutdown()
+        server.server_close()
+        await asyncio.wait({running})
+
+
+# Servers that run in a thread. A WSGI server is no asyncio server: its wire is seen by a relay.
+IN_THREAD: Mapping[str, Server] = {"uvicorn": uvicorn, "hypercorn": hypercorn, "wsgiref": wsgiref}
+WITHOUT_TRANSPORT = frozenset({"wsgiref"})
+WITHOUT_LIFESPAN = frozenset({"daphne", "wsgiref"})
+
+COMMANDS: Mapping[str, str] = {
+    "uvicorn": "{python} -m uvicorn {app} --host 127.0.0.1 --port {port} --workers {workers}"
+    " --no-access-log",
+    "hypercorn": "{python} -m hypercorn {app} --bind 127.0.0.1:{port} --workers {workers}",
+    "daphne": "{python} -m daphne --bind 127.0.0.1 --port {port} {app}",
+    "granian": "{python} -m granian --interface asgi --host 127.0.0.1 --port {port}"
+    " --workers {workers} {app}",
+    "gunicorn": "{python} -m gunicorn -k asgi --bind 127.0.0.1:{port} --workers {workers} {app}",
+}
+
+
+def find(name: str) -> None:
+    """Raise NotInstalled, or ValueError for a name that the book does not know."""
+    if name not in IN_THREAD and name not in COMMANDS:
+        known = ", ".join(sorted({*IN_THREAD, *COMMANDS}))
+        raise ValueError(
+            f"no server is called {name!r}: there are {known}, and any `async def(app, sock)`"
+        )
+    if importlib.util.find_spec(name) is None:
+        raise NotInstalled(f"{name} is not installed: pip install {name}")
+
+
+def label(name: str, options: Mapping[str, Any]) -> str:
+    """Name and version for captions; for uvicorn also which parser reads HTTP."""
+    if name == "wsgiref":
+        return name
+    text = f"{name} {importlib.metadata.version(name)}"
+    return f"{text}, {_parser(options)}" if name == "uvicorn" else text
+
+
+def _parser(options: Mapping[str, Any]) -> str:
+    chosen = options.get("http", "auto")
+    if isinstance(chosen, str) and chosen != "auto":
+        return chosen
+    return "httptools" if importlib.util.find_spec("httptools") else "h11"
+
+
+def command(template: str, options: Mapping[str, Any], **values: object) -> list[str]:
+    """A command line, filled in; options become flags: log_level="error" is --log-level error."""
+    words = [word.format(**values) for word in shlex.split(template)]
+    return words + [word for name, value in options.items() for word in _flag(name, value)]
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    dashed = name.replace("_", "-")
+    if isinstance(value, bool):
+        return [f"--{dashed}" if value else f"--no-{dashed}"]
+    return [f"--{dashed}", str(value)]
+
+
+def bound(server: Server, app: Any, options: Mapping[str, Any]) -> Callable[[socket.socket], Any]:
+    """The server as a function of its socket alone."""
+    return partial(_call, server, app, dict(options))
+
+
+def _call(server: Server, app: Any, options: dict[str, Any], sock: socket.socket) -> Any:
+    return server(app, sock, **options)

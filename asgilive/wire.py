@@ -1,0 +1,274 @@
+"""Bytes of one direction of one connection, cut where their meaning changes.
+
+Rules: offsets count from the first byte of the direction; the spans of a direction lie end to end
+and cover every byte; h11 decides what HTTP/1.1 means, this module keeps the offsets. Nothing here
+knows of applications or messages: `asgilive.pairing` puts those beside the spans.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import h11
+
+Part = Literal["head", "interim", "body", "end", "frame", "error", "unfinished"]
+
+OPCODES = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One WebSocket frame (RFC 6455, section 5.2); `payload` is unmasked."""
+
+    fin: bool
+    opcode: int
+    masked: bool
+    payload: bytes
+
+    @property
+    def name(self) -> str:
+        """The opcode as a word, "opcode 3" for a reserved one."""
+        return OPCODES.get(self.opcode, f"opcode {self.opcode}")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The bytes [start, end) of one direction and what they are.
+
+    `index` counts requests or responses on the connection from 0. A body span carries the range
+    `body` of decoded body bytes and the range `payload` in which they stand on the wire: a chunk
+    has its size in front and a line end behind. `note` says what h11 refused, for part "error".
+    """
+
+    start: int
+    end: int
+    part: Part
+    index: int
+    body: tuple[int, int] = (0, 0)
+    payload: tuple[int, int] = (0, 0)
+    frame: Frame | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A piece of a head: its part in the grammar, and the ranges that carry meaning."""
+
+    start: int
+    end: int
+    name: Literal["method", "path", "query", "version", "status", "header", "end"]
+    marks: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a response must know of its request: a HEAD is answered without a body."""
+
+    method: str = "GET"
+    upgrade: bool = False
+
+
+def requests(data: bytes, *, upgraded: int | None = None) -> list[Span]:
+    """Cut what a client sent into heads, bodies and frames.
+
+    `upgraded` is the index of the request that was answered with 101: what follows it is frames.
+    """
+    spans: list[Span] = []
+    start, index = 0, 0
+    while start < len(data):
+        message, start, whole = _message(h11.Connection(h11.SERVER), data, start, index)
+        spans += message
+        if index == upgraded and whole:
+            spans += frames(data, start, index)
+            break
+        if not whole:
+            break
+        index += 1
+    return spans
+
+
+def responses(data: bytes, asked: Sequence[Asked] = (), *, closed: bool = False) -> list[Span]:
+    """Cut what a server sent; `asked` are the requests in order, GETs where there are too few.
+
+    `closed` says that the server has ended the stream, which ends a body without a length.
+    """
+    return _responses(data, asked, closed)[0]
+
+
+def answered(data: bytes, asked: Sequence[Asked] = ()) -> int:
+    """How many whole responses stand in `data`."""
+    return _responses(data, asked, False)[1]
+
+
+def asked(data: bytes, spans: Sequence[Span]) -> list[Asked]:
+    """The questions in a client's bytes, as `responses` wants them."""
+    heads = [data[s.start : s.end] for s in spans if s.part == "head"]
+    return [Asked(_method(head), b"upgrade: websocket" in head.lower()) for head in heads]
+
+
+def frames(data: bytes, start: int = 0, index: int = 0) -> list[Span]:
+    """WebSocket frames from `start` on; what is not whole yet is "unfinished"."""
+    spans: list[Span] = []
+    while start < len(data):
+        cut = _frame(data, start)
+        if cut is None:
+            spans.append(Span(start, len(data), "unfinished", index))
+            break
+        frame, payload, end = cut
+        spans.append(Span(start, end, "frame", index, payload=(payload, end), frame=frame))
+        start = end
+    return spans
+
+
+def fields(head: bytes, at: int = 0) -> Iterator[Field]:
+    """Cut a head, request or response, into its fields; `at` is the offset of its first byte."""
+    line_end = head.index(b"\n") + 1
+    first = head[:line_end]
+    yield from _status_line(first, at) if first.startswith(b"HTTP/") else _request_line(first, at)
+    for line in head[line_end:].splitlines(keepends=True):
+        start, line_end = at + line_end, line_end + len(line)
+        yield _header(line, start) if line.strip() else Field(start, start + len(line), "end")
+
+
+def _responses(data: bytes, asked: Sequence[Asked], closed: bool) -> tuple[list[Span], int]:
+    """The spans, and how many responses are whole."""
+    spans: list[Span] = []
+    start, index = 0, 0
+    while start < len(data):
+        conn = _asking(asked[index] if index < len(asked) else Asked())
+        message, start, whole = _message(conn, data, start, index, closed=closed)
+        spans += message
+        if conn.their_state is h11.SWITCHED_PROTOCOL:
+            return spans + frames(data, start, index), index + 1
+        if not whole:
+            break
+        index += 1
+    return spans, index
+
+
+def _method(head: bytes) -> str:
+    return head.split(b" ", 1)[0].decode("latin-1")
+
+
+def _asking(question: Asked) -> h11.Connection:
+    """A client that has asked: h11 reads a response only as the answer to a request."""
+    conn = h11.Connection(h11.CLIENT)
+    headers = [("host", "x")]
+    if question.upgrade:
+        headers += [("connection", "upgrade"), ("upgrade", "websocket")]
+    conn.send(h11.Request(method=question.method, target="/", headers=headers))
+    conn.send(h11.EndOfMessage())
+    return conn
+
+
+def _message(
+    conn: h11.Connection, data: bytes, start: int, index: int, *, closed: bool = False
+) -> tuple[list[Span], int, bool]:
+    """The spans of one request or response, the offset behind it, and whether it is whole."""
+    spans: list[Span] = []
+    conn.receive_data(data[start:])
+    if closed:
+        conn.receive_data(b"")
+    at, body = start, 0
+    while True:
+        try:
+            event = conn.next_event()
+        except h11.RemoteProtocolError as error:
+            return spans + _left(data, at, "error", index, _refused(error)), len(data), False
+        end = len(data) - len(conn.trailing_data[0])
+        if isinstance(event, h11.Data):
+            spans.append(_body(data, at, end, event, body, index))
+            at, body = spans[-1].end, spans[-1].body[1]
+        elif isinstance(event, h11.EndOfMessage):
+            return spans + _left(data[:end], at, "end", index), end, True
+        elif isinstance(event, h11.Request | h11.Response | h11.InformationalResponse):
+            spans.append(Span(at, end, _kind(event), index))
+            at = end
+            if conn.their_state is h11.SWITCHED_PROTOCOL:
+                return spans, end, True
+        else:  # NEED_DATA, PAUSED or the end of the stream: h11 has no more to say
+            return spans + _left(data, at, "unfinished", index), len(data), False
+
+
+def _refused(error: h11.RemoteProtocolError) -> str:
+    return re.sub(r"bytearray\((b.*)\)", r"\1", str(error))
+
+
+def _left(data: bytes, at: int, part: Part, index: int, note: str = "") -> list[Span]:
+    """What is left from `at` on as one span, or none where nothing is left."""
+    return [Span(at, len(data), part, index, note=note)] if at < len(data) else []
+
+
+def _kind(event: h11.Request | h11.Response | h11.InformationalResponse) -> Part:
+    """A 1xx head comes before the real one; 101 is the last head there is."""
+    interim = isinstance(event, h11.InformationalResponse) and event.status_code != 101
+    return "interim" if interim else "head"
+
+
+def _body(data: bytes, at: int, end: int, event: h11.Data, body: int, index: int) -> Span:
+    """A stretch of body; the line end behind a chunk belongs to it, h11 reads it a step later."""
+    size = len(event.data)
+    payload = (end - size, end)
+    if event.chunk_end and data[end : end + 2] == b"\r\n":
+        end += 2
+    return Span(at, end, "body", index, body=(body, body + size), payload=payload)
+
+
+def _frame(data: bytes, at: int) -> tuple[Frame, int, int] | None:
+    """The frame at `at`, where its payload begins and where it ends; None if it is not whole."""
+    if len(data) < at + 2:
+        return None
+    first, second = data[at], data[at + 1]
+    length, mark = second & 0x7F, at + 2
+    if length > 125:
+        wide = 2 if length == 126 else 8
+        length, mark = int.from_bytes(data[mark : mark + wide], "big"), mark + wide
+    masked = bool(second & 0x80)
+    key = data[mark : mark + 4] if masked else b""
+    begin = mark + len(key)
+    if len(data) < begin + length or len(data) < mark + 4 * masked:
+        return None
+    payload = data[begin : begin + length]
+    frame = Frame(bool(first & 0x80), first & 0x0F, masked, unmask(payload, key))
+    return frame, begin, begin + length
+
+
+def unmask(payload: bytes, key: bytes) -> bytes:
+    """RFC 6455, section 5.3: each byte XOR the key's byte at its position modulo 4."""
+    if not key:
+        return payload
+    size = len(payload)
+    long = (key * (size // 4 + 1))[:size]
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(long, "big")).to_bytes(size, "big")
+
+
+def _request_line(line: bytes, at: int) -> Iterator[Field]:
+    """`GET /path?query HTTP/1.1` and its line end."""
+    method, target, version = line.split(b" ", 2)
+    path, mark, query = target.partition(b"?")
+    stop = at + len(method)
+    yield Field(at, stop + 1, "method", ((at, stop),))
+    begin, stop = stop + 1, stop + 1 + len(path)
+    yield Field(begin, stop if mark else stop + 1, "path", ((begin, stop),))
+    if mark:
+        begin, stop = stop, stop + 1 + len(query)
+        yield Field(begin, stop + 1, "query", ((begin + 1, stop),))
+    begin = stop + 1
+    digits = (begin + len("HTTP/"), begin + len(version.rstrip()))
+    yield Field(begin, begin + len(version), "version", (digits,))
+
+
+def _status_line(line: bytes, at: int) -> Iterator[Field]:
+    """`HTTP/1.1 200 OK` and its line end: the code is what the application chose."""
+    begin = at + line.index(b" ") + 1
+    yield Field(at, at + len(line), "status", ((begin, begin + 3),))
+
+
+def _header(line: bytes, at: int) -> Field:
+    name, _, value = line.partition(b":")
+    text = value.strip()
+    begin = at + len(name) + 1 + (value.index(text) if text else 0)
+    return Field(at, at + len(line), "header", ((at, at + len(name)), (begin, begin + len(text))))

@@ -1,0 +1,117 @@
+"""Make the three requirements files again from the extras of pyproject.toml.
+
+    python3 tests/pins.py        (needs uv; then read the difference before you commit it)
+
+Each file holds only what it adds to the one it stands on, so no package is pinned in two places.
+"""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# file → (the extra it resolves, what it is, the lines it begins with)
+FILES = {
+    "requirements.txt": (
+        "book",
+        "What the book needs, to read, run and build it: the whole tree, and the library itself.",
+        ["--only-binary :all:", "-e ."],
+    ),
+    "notebooks/requirements-servers.txt": (
+        "servers",
+        "The servers that only some chapters start, beyond requirements.txt.",
+        ["--only-binary :all:"],
+    ),
+    "tests/requirements.txt": (
+        "tests",
+        "What `start.py test` uses, beyond the book and its servers.",
+        ["--only-binary :all:", "-r ../notebooks/requirements-servers.txt"],
+    ),
+}
+
+# Pins that another package holds below its newest release; other reasons are in pyproject.toml.
+HELD = {
+    "alabaster": "sphinx 7",
+    "docutils": "jupyter-book 1.x, through myst-parser 3",
+    "markdown-it-py": "jupyter-book 1.x, through myst-parser 3",
+    "myst-parser": "jupyter-book 1.x",
+    "pydata-sphinx-theme": "sphinx-book-theme 1",
+    "selenium": "Python 3.11: newer ones ask for 3.12",
+    "sphinx": "jupyter-book 1.x",
+    "sphinx-book-theme": "jupyter-book 1.x",
+}
+
+# Where every pin must have a wheel, so that nobody needs a compiler.
+SYSTEMS = [
+    "x86_64-manylinux_2_28",
+    "aarch64-manylinux_2_28",
+    "x86_64-apple-darwin",
+    "aarch64-apple-darwin",
+    "x86_64-pc-windows-msvc",
+]
+
+
+def resolve(extra: str) -> list[str]:
+    """Every package of one extra as `name==version ; marker` lines, from uv."""
+    command = "uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header"
+    return subprocess.run(
+        [*command.split(), "--extra", extra, "pyproject.toml"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+
+
+def check(system: str, python: str) -> None:
+    """Raise CalledProcessError, after uv's own words, where a pin has no wheel for a system."""
+    command = f"uv pip compile --quiet --python-platform {system} --python-version {python}"
+    subprocess.run(
+        [*command.split(), "--only-binary", ":all:", *FILES],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def bounds() -> dict[str, str]:
+    """The reason written beside each bound of pyproject.toml, by package."""
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    found = re.findall(r'^ +"([\w-]+)[~<=][^"]*", +# (.+)$', text, re.MULTILINE)
+    return dict(found)
+
+
+def name_of(pin: str) -> str:
+    """The package of one pin."""
+    return pin.partition("==")[0]
+
+
+def explained(pin: str, reasons: dict[str, str]) -> str:
+    """The line of one pin, with its reason above it where it is not the newest release."""
+    reason = reasons.get(name_of(pin))
+    return f"# {reason}\n{pin}" if reason else pin
+
+
+def main() -> None:
+    """Write the files."""
+    reasons = {name: f"held by {what}" for name, what in HELD.items()} | bounds()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert {extra for extra, _, _ in FILES.values()} <= set(project["optional-dependencies"])
+    seen: set[str] = set()
+    for name, (extra, what, lines) in FILES.items():
+        pins = [pin for pin in resolve(extra) if name_of(pin) not in seen]
+        seen.update(map(name_of, pins))
+        head = [f"# {what}", "# Made by `python3 tests/pins.py` from pyproject.toml.", *lines, ""]
+        body = [explained(pin, reasons) for pin in pins]
+        (ROOT / name).write_text("\n".join([*head, *body, ""]), "utf-8")
+        print(f"{name}: {len(pins)} packages")
+    for system in SYSTEMS:
+        for python in ("3.11", "3.12", "3.13", "3.14"):
+            check(system, python)
+        print(f"{system}: a wheel for every pin")
+
+
+if __name__ == "__main__":
+    main()
