@@ -218,7 +218,7 @@ class _Aside:
         """End what is left. After an exit the work is still in the middle: it cleans up itself."""
         loop, main = self._loop, self._main
         main.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(BaseException):  # its outcome is known, or nobody waits for it
             loop.run_until_complete(main)
         generators = loop.create_task(loop.shutdown_asyncgens())
         loop.run_until_complete(asyncio.wait({generators}, timeout=GRACE))

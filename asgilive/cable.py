@@ -1,8 +1,9 @@
 """A cable: it carries bytes between clients and a server, and can have faults.
 
 Rules: order is kept and nothing is invented; back-pressure and half-closed connections pass
-through; a fault may change while bytes are on their way. It has the shape of a server, so that a
-site can run it and a recording can tap it.
+through; a fault may change while bytes are on their way. A cable has the shape of a server, so that
+a site can run it and a recording can tap it; without a fault it writes in the call that read, since
+what it adds to a request's time is what recording a process costs.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import time
+from collections import deque
 from typing import Any
 
 from asgilive.clients import HasUrl, address
 from asgilive.recording import Conversation, current_connection
 
-PIECE = 65536
 TICK = 0.05  # seconds between two pieces of a slow cable
+MOST = 1 << 20  # bytes that may be on their way before a sender is held
 
 
 class Cable:
@@ -35,111 +36,149 @@ class Cable:
         self.host, self.port = address(target)
         self.delay, self.rate, self.cut = delay, rate, cut
         self.conversation = conversation
-        self._carrying: set[asyncio.Task[Any]] = set()
+        self.ends: set[End] = set()
 
     async def serve(self, sock: socket.socket) -> None:
-        """Carry until cancelled."""
-        server = await asyncio.start_server(self._carry, sock=sock)
+        """Carry until cancelled; then drop what is connected."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Near(self), sock=sock)
         try:
-            await asyncio.get_running_loop().create_future()
+            await loop.create_future()
         finally:
             server.close()
-            for task in self._carrying:
-                task.cancel()
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection: two directions, until both are over or one is dropped."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._carrying.add(task)
-        try:
-            far_reader, far_writer = await asyncio.open_connection(self.host, self.port)
-        except OSError:
-            writer.transport.abort()
-            return
-        finally:
-            self._carrying.discard(task)
-        self._tell(far_writer)
-        self._carrying.add(task)
-        try:
-            await asyncio.gather(
-                self._pump(reader, far_writer, None), self._pump(far_reader, writer, self.cut)
-            )
-        except (OSError, _Cut):
-            writer.transport.abort()
-            far_writer.transport.abort()
-        finally:
-            self._carrying.discard(task)
-            writer.close()
-            far_writer.close()
-
-    def _tell(self, far_writer: asyncio.StreamWriter) -> None:
-        """To the server behind, our own port is the client: the recording must know it."""
-        number = current_connection()
-        if self.conversation is not None and number is not None:
-            self.conversation.alias(far_writer.get_extra_info("sockname")[1], number)
-
-    async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: int | None
-    ) -> None:
-        """One direction. Raises _Cut once `left` bytes have passed."""
-        late = _Late(writer)
-        while data := await reader.read(self._piece()):
-            if left is not None:
-                data, left = data[:left], left - len(data)
-            await late.write(data, self.delay)
-            if left is not None and left <= 0:
-                raise _Cut
-            if self.rate:
-                await asyncio.sleep(len(data) / self.rate)
-        await late.finish(self.delay)
-
-    def _piece(self) -> int:
-        return max(1, int(self.rate * TICK)) if self.rate else PIECE
+            for end in list(self.ends):
+                end.drop()
 
 
-class _Cut(Exception):
-    """The cable is cut."""
+class End(asyncio.Protocol):
+    """One end of a carried connection: what it reads goes to its other end."""
 
+    transport: Any
 
-class _Late:
-    """Writes that arrive later, in order; at most `most` bytes are on their way."""
+    def __init__(self, cable: Cable) -> None:
+        self.cable = cable
+        self.other: End | None = None
+        self.waiting: deque[tuple[float, bytes]] = deque()  # when it came; b"" is the end
+        self.size = 0
+        self.timer: asyncio.TimerHandle | None = None
+        self.left: int | None = None
+        self.loop = asyncio.get_running_loop()
 
-    most = 1 << 20
+    def connection_made(self, transport: Any) -> None:
+        """This end is connected."""
+        self.transport = transport
+        self.cable.ends.add(self)
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self.writer = writer
-        self.due = 0.0
-        self.flying = 0
-        self.landed = asyncio.Event()
+    def data_received(self, data: bytes) -> None:
+        """Bytes for the other end: now, or when the cable's faults let them through."""
+        self.waiting.append((self.loop.time(), data))
+        self.size += len(data)
+        self._forward()
+        if self.size > MOST:
+            self.transport.pause_reading()
 
-    async def write(self, data: bytes, delay: float) -> None:
-        """Write now, or after `delay` seconds."""
-        if delay <= 0 and not self.flying:
-            self.writer.write(data)
-        else:
-            self._send(delay, data)
-            while self.flying > self.most:
-                self.landed.clear()
-                await self.landed.wait()
-        await self.writer.drain()
+    def eof_received(self) -> bool:
+        """No more from here; the other direction stays open."""
+        self.waiting.append((self.loop.time(), b""))
+        self._forward()
+        return True
 
-    def _send(self, delay: float, data: bytes) -> None:
-        self.flying += len(data)
-        self.due = max(self.due, time.monotonic() + delay)
-        loop = asyncio.get_running_loop()
-        loop.call_later(self.due - time.monotonic(), self._land, data)
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Gone: the other end learns it in the way it happened."""
+        self.cable.ends.discard(self)
+        if self.other is not None and exc is not None:
+            self.other.drop()
+        elif self.other is not None and not self.waiting:
+            self.other.transport.close()
 
-    def _land(self, data: bytes) -> None:
-        self.flying -= len(data)
-        self.landed.set()
-        if not self.writer.is_closing():
-            self.writer.write(data)
+    def pause_writing(self) -> None:
+        """This end takes no more for now: hold who sends to it."""
+        if self.other is not None:
+            self.other.transport.pause_reading()
 
-    async def finish(self, delay: float) -> None:
-        """End the stream, behind what is still on its way."""
-        if delay > 0 or self.flying:
-            await asyncio.sleep(max(delay, self.due - time.monotonic()) + 0.001)
+    def resume_writing(self) -> None:
+        """This end takes bytes again."""
+        if self.other is not None:
+            self.other.transport.resume_reading()
+
+    def drop(self) -> None:
+        """Break off, without a word."""
+        self.waiting.clear()
+        self.transport.abort()
+
+    def _forward(self) -> None:
+        """Write what may go now, and come back when the rest may."""
+        while self.waiting and self.other is not None and self.timer is None:
+            came, data = self.waiting[0]
+            wait = came + self.cable.delay - self.loop.time() if self.cable.delay else 0.0
+            if wait <= 0:
+                wait = self._write(data)
+            if wait > 0:
+                self.timer = self.loop.call_later(wait, self._again)
+
+    def _again(self) -> None:
+        self.timer = None
+        self._forward()
+
+    def _write(self, data: bytes) -> float:
+        """Write the next piece; returns the seconds that it takes on a slow cable."""
+        came, _ = self.waiting.popleft()
+        if not data:
+            self._finish()
+            return 0.0
+        rate = self.cable.rate
+        piece = data[: max(1, int(rate * TICK))] if rate else data
+        if len(piece) < len(data):
+            self.waiting.appendleft((came, data[len(piece) :]))
+        self._pass_on(piece)
+        return len(piece) / rate if rate else 0.0
+
+    def _pass_on(self, piece: bytes) -> None:
+        assert self.other is not None
+        held, self.size = self.size > MOST, self.size - len(piece)
+        if self.left is not None:
+            piece, self.left = piece[: self.left], self.left - len(piece)
+        self.other.transport.write(piece)
+        if self.left is not None and self.left <= 0:
+            self.other.transport.close()
+            self.drop()
+        elif held and self.size <= MOST:
+            self.transport.resume_reading()
+
+    def _finish(self) -> None:
+        assert self.other is not None
         with contextlib.suppress(OSError, RuntimeError):
-            if self.writer.can_write_eof():
-                self.writer.write_eof()
+            self.other.transport.write_eof()
+        if self.transport.is_closing():
+            self.other.transport.close()
+
+
+class Near(End):
+    """The end towards the client: it connects the far one."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Connect to the target, and read nothing before that."""
+        super().connection_made(transport)
+        transport.pause_reading()
+        self.connecting = self.loop.create_task(self._connect())
+
+    async def _connect(self) -> None:
+        """The far end; to the server behind, its port is the client, and a recording must know."""
+        try:
+            transport, far = await self.loop.create_connection(
+                lambda: End(self.cable), self.cable.host, self.cable.port
+            )
+        except OSError:
+            self.drop()
+            return
+        if self.transport.is_closing():
+            transport.abort()
+            return
+        number = current_connection()
+        if self.cable.conversation is not None and number is not None:
+            port = transport.get_extra_info("sockname")[1]
+            self.cable.conversation.alias(port, number)
+        self.other, far.other = far, self
+        far.left = self.cable.cut
+        self.transport.resume_reading()
+        far._forward()

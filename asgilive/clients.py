@@ -8,20 +8,25 @@ a pace, a small buffer or an `abort`. All times are in seconds.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import socket
+import string
+import struct
 import sys
 import time
 import traceback
 import warnings
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Literal, Protocol
-from urllib.parse import urlsplit
+from typing import Any, Generic, Literal, Protocol, TypeVar
+from urllib.parse import quote, urlsplit
 
-from asgilive import drawing, recording, wire
+from asgilive import application, drawing, recording, wire
 from asgilive.recording import App, Call, Conversation, Message, Scope
+
+T = TypeVar("T")
 
 Ended = Literal["complete", "closed", "reset", "silent"]
 Headers = Sequence[tuple[str | bytes, str | bytes]]
@@ -33,6 +38,33 @@ class HasUrl(Protocol):
     @property
     def url(self) -> str:
         """http://host:port"""
+
+
+class Later(Generic[T]):
+    """What `await` starts; `async with` starts it and ends it too."""
+
+    def __init__(
+        self, start: Callable[[], Awaitable[T]], end: Callable[[T], Awaitable[None]], words: str
+    ) -> None:
+        self._start, self._end, self._words = start, end, words
+        self._found: T | None = None
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self.__aenter__().__await__()
+
+    async def __aenter__(self) -> T:
+        if self._found is None:
+            self._found = await self._start()
+        return self._found
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._end(await self)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name if name.startswith("_") else f"no .{name} yet: {self._words}")
+
+    def __repr__(self) -> str:
+        return self._words
 
 
 # -- one request, or exact bytes
@@ -55,7 +87,8 @@ class Reply:
     @property
     def replies(self) -> list[Answer]:
         """Every answer on the connection, in order; interim ones (1xx) are not counted."""
-        return list(_answers(self.sent, self.received, closed=self.ended == "closed"))
+        closed = self.ended in ("complete", "closed")
+        return list(_answers(self.sent, self.received, closed=closed))
 
     @property
     def status(self) -> int | None:
@@ -114,46 +147,60 @@ async def fetch(
     """Ask for `path` with the smallest legal request, and return the bytes that came back.
 
     The request is its first line, Host, Content-Length where there is a body, and the headers
-    given; nothing else. `wait` is how many seconds without a byte mean that none will come. An
-    answer that breaks off is returned, not raised. Raises ConnectionRefusedError where nothing
-    listens. Taught in chapter 1.
+    given, which may replace those two; nothing else. In `path`, blanks and what is not ASCII are
+    percent-encoded. `wait` is how many seconds without a byte mean that none will come. An answer
+    that breaks off is returned, not raised. Raises ConnectionRefusedError where nothing listens.
+    Taught in chapter 1.
     """
     host, port = address(site)
-    lines = [f"{method} {path} HTTP/1.1".encode("latin-1"), b"Host: %s:%d" % (host.encode(), port)]
-    lines += [_bytes(name) + b": " + _bytes(value) for name, value in headers]
-    if body:
-        lines.append(b"Content-Length: %d" % len(body))
+    given = [(_bytes(name), _bytes(value)) for name, value in headers]
+    names = {name.lower() for name, _ in given}
+    own = [] if b"host" in names else [(b"Host", b"%s:%d" % (host.encode(), port))]
+    size = [(b"Content-Length", b"%d" % len(body))]
+    fields = own + given + (size if body and not names & _FRAMING else [])
+    first = f"{method} {quote(path, safe=string.punctuation)} HTTP/1.1".encode()
+    lines = [first, *(name + b": " + value for name, value in fields)]
     return await raw(site, b"\r\n".join(lines) + b"\r\n\r\n" + body, wait=wait)
 
 
-async def raw(site: HasUrl | str, data: bytes, *, wait: float = 1.0) -> Reply:
-    """Send exactly these bytes, and read until every whole request in them is answered.
+_FRAMING = {b"content-length", b"transfer-encoding"}
 
-    Where no whole request went out, one answer is awaited. `wait` is how many seconds without a
-    byte mean that none will come. Taught in chapter 1.
+
+async def raw(site: HasUrl | str, data: bytes, *, wait: float = 1.0) -> Reply:
+    """Send exactly these bytes, and read until every request in them is answered.
+
+    Where they hold no whole head, one answer is awaited. `wait` is how many seconds without a
+    byte, either way, mean that none will come. Taught in chapter 1.
     """
     async with dial(site) as line:
         began = time.perf_counter()
-        await line.write(data)
-        ended = await _read_answers(line, data, wait)
-        reply = Reply(line.sent, line.received, ended, time.perf_counter() - began)
-    if isinstance(conversation := getattr(site, "conversation", None), Conversation):
-        await conversation.settle(line.port)
-    return reply
+        writing = asyncio.ensure_future(line.write(data))  # a server may answer before it has read
+        try:
+            ended = await _read_answers(line, data, wait)
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            if line.unsent:
+                line.abort()
+        return Reply(line.sent, line.received, ended, time.perf_counter() - began)
 
 
 async def _read_answers(line: Line, data: bytes, wait: float) -> Ended:
-    spans = wire.requests(data)
-    asked = wire.asked(data, spans)
-    wanted = max(1, len({s.index for s in spans if s.part == "head"}))
-    while wire.answered(line.received, asked) < wanted:
+    asked = wire.asked(data, wire.requests(data))
+    answers = wire.Answers(asked)
+    wanted = max(1, len(asked))
+    while answers.count < wanted:
+        unsent = line.unsent
         try:
-            if not await line.read(wait=wait):
-                return "closed"
+            piece = await line.read(wait=wait)
         except TimeoutError:
+            if line.unsent < unsent:
+                continue
             return "silent"
         except ConnectionError:
             return "reset"
+        if answers.feed(piece) < wanted and not piece:
+            return "closed"
     return "complete"
 
 
@@ -162,12 +209,12 @@ def _answers(sent: bytes, received: bytes, *, closed: bool) -> Generator[Answer]
     spans = wire.responses(received, asked, closed=closed)
     for head in (span for span in spans if span.part == "head"):
         lines = received[head.start : head.end].splitlines()
-        pairs = [line.split(b":", 1) for line in lines[1:] if line]
+        pairs = [line.partition(b":") for line in lines[1:] if line]
         parts = [s.payload for s in spans if s.part == "body" and s.index == head.index]
         yield Answer(
             status=int(lines[0].split()[1]),
             line=lines[0],
-            headers=[(name.lower(), value.strip()) for name, value in pairs],
+            headers=[(name.lower(), value.strip()) for name, _, value in pairs],
             body=b"".join(received[begin:end] for begin, end in parts),
         )
 
@@ -175,9 +222,9 @@ def _answers(sent: bytes, received: bytes, *, closed: bool) -> Generator[Answer]
 def address(site: HasUrl | str) -> tuple[str, int]:
     """Host and port of a site or URL. Raises TypeError for something that is neither."""
     url = site if isinstance(site, str) else getattr(site, "url", None)
-    if not isinstance(url, str) or "://" not in url:
+    if not isinstance(url, str) or not url.startswith(("http://", "ws://")):
         raise TypeError(
-            f"{site!r} is neither a site nor a URL: give what `await serve(…)` returned"
+            f"{site!r} is neither a site nor an http:// URL: give what `await serve(…)` returned"
         )
     parts = urlsplit(url)
     return parts.hostname or "127.0.0.1", parts.port or 80
@@ -197,6 +244,7 @@ class Line:
         self._reader, self._writer = reader, writer
         self.port: int = writer.get_extra_info("sockname")[1]
         self._began = time.perf_counter()
+        self._received = bytearray()
         self.events: list[tuple[float, Literal["out", "in", "end"], bytes]] = []
 
     @property
@@ -207,7 +255,12 @@ class Line:
     @property
     def received(self) -> bytes:
         """Everything read so far."""
-        return b"".join(data for _, way, data in self.events if way == "in")
+        return bytes(self._received)
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait in this program because the other side does not take them."""
+        return self._writer.transport.get_write_buffer_size()
 
     async def write(self, data: bytes, *, pace: float | None = None) -> None:
         """Send bytes, at once or byte by byte at `pace` bytes a second."""
@@ -225,20 +278,25 @@ class Line:
         Returns b"" when the server has closed. Raises TimeoutError after `wait` seconds without
         a byte, ConnectionResetError when the server dropped the connection.
         """
-        start = len(self.received)
+        got = bytearray()
         while True:
             data = await self._next(wait)
-            if not data or until is None or until in self.received[start:]:
-                return self.received[start:]
+            got += data
+            new = len(data) + len(until or b"")  # the bytes looked for may have begun before
+            if not data or until is None or until in got[-new:]:
+                return bytes(got)
 
     async def _next(self, wait: float) -> bytes:
         try:
             async with asyncio.timeout(wait):
                 data = await self._reader.read(65536)
         except TimeoutError:
-            size = len(self.received)
+            size = len(self._received)
             text = f"nothing for {wait:g} s; the server has sent {size} bytes so far"
             raise TimeoutError(text) from None
+        if not data and isinstance(self._reader, _Inbox) and self._reader.lost:
+            raise self._reader.lost
+        self._received += data
         self._note("in" if data else "end", data)
         return data
 
@@ -253,11 +311,7 @@ class Line:
 
     def abort(self) -> None:
         """Vanish: drop the connection with RST, without a word."""
-        sock = self._writer.get_extra_info("socket")
-        if sock is not None:
-            linger = b"\1\0\0\0\0\0\0\0" if sys.platform != "win32" else b"\1\0\0\0"
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self._writer.transport.abort()
+        reset(self._writer)
 
     def _note(self, way: Literal["out", "in", "end"], data: bytes) -> None:
         self.events.append((time.perf_counter() - self._began, way, data))
@@ -272,44 +326,54 @@ class Line:
         return repr(self._figure())
 
 
-class Dialing:
-    """A connection about to be opened: `await` it, or `async with` it, to have a `Line`."""
+class _Inbox(asyncio.StreamReader):
+    """asyncio's reader, which gives out what came before it raises that the connection is lost."""
 
-    def __init__(self, site: HasUrl | str, buffer: int | None) -> None:
-        self._address = address(site)
-        self._buffer = buffer
-        self._line: Line | None = None
+    lost: Exception | None = None
 
-    def __await__(self) -> Generator[Any, None, Line]:
-        return self._open().__await__()
-
-    async def _open(self) -> Line:
-        if self._buffer is None:
-            reader, writer = await asyncio.open_connection(*self._address)
-        else:
-            sock = await _small(self._address, self._buffer)
-            reader, writer = await asyncio.open_connection(sock=sock, limit=self._buffer)
-        self._line = Line(reader, writer)
-        return self._line
-
-    async def __aenter__(self) -> Line:
-        return await self._open()
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._line is not None
-        self._line.close()
-
-    def __repr__(self) -> str:
-        return "not connected: write `line = await dial(site)` or `async with dial(site) as line:`"
+    def set_exception(self, exc: Exception) -> None:
+        """Note it, as the end of the stream."""
+        self.lost = exc
+        self.feed_eof()
 
 
-def dial(site: HasUrl | str, *, buffer: int | None = None) -> Dialing:
+def dial(site: HasUrl | str, *, buffer: int | None = None) -> Later[Line]:
     """Open a connection and hold it; `buffer` is how many bytes may wait unread at this end.
 
     A client that is silent, slow, gone or never reads is one that does not `write`, writes at a
     `pace`, calls `abort`, or has a small `buffer` and does not `read`. Taught in chapter 1.
     """
-    return Dialing(site, buffer)
+    where = address(site)
+    words = "not connected: write `line = await dial(site)` or `async with dial(site) as line:`"
+    return Later(lambda: _open(where, buffer), _hang_up, words)
+
+
+async def _open(where: tuple[str, int], buffer: int | None) -> Line:
+    """As `asyncio.open_connection`, with a reader that loses no byte."""
+    loop = asyncio.get_running_loop()
+    reader = _Inbox(buffer or 1 << 16, loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    host, port = where
+    if buffer is None:
+        transport, _ = await loop.create_connection(lambda: protocol, host, port)
+    else:
+        sock = await _small(where, buffer)
+        transport, _ = await loop.create_connection(lambda: protocol, sock=sock)
+    return Line(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+
+
+async def _hang_up(line: Line) -> None:
+    line.close()
+    await asyncio.sleep(0)  # asyncio closes the socket in its next step
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Drop a connection so that the other side sees RST: SO_LINGER with no time to linger."""
+    sock = writer.get_extra_info("socket")
+    linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+    with contextlib.suppress(OSError):  # closed already
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()
 
 
 async def _small(address: tuple[str, int], size: int) -> socket.socket:
@@ -362,9 +426,9 @@ class Crowd:
 
     def percentile(self, p: float) -> float:
         """The time, in seconds, within which `p` percent of the visits ended (nearest rank)."""
-        times = sorted(visit.took for visit in self.visits)
-        rank = max(1, -(-len(times) * p // 100))
-        return times[int(rank) - 1]
+        times = sorted(visit.took for visit in self.visits) or [0.0]
+        rank = -(-len(times) * p // 100)
+        return times[max(int(rank), 1) - 1]
 
     def _figure(self) -> drawing.Figure:
         lanes = [
@@ -386,8 +450,10 @@ async def crowd(n: int, visit: Callable[[int], Awaitable[Any]], *, gap: float = 
     """Be `n` clients at once: `visit(i)` is awaited for i from 0 to n - 1.
 
     `gap` is the time in seconds between two starts. What a visit raises is kept, not raised.
-    Taught in chapter 6.
+    Raises TypeError where `visit` is no function. Taught in chapter 6.
     """
+    if not callable(visit):
+        raise TypeError("a visit is a function of its number: crowd(20, lambda i: fetch(site))")
     began = time.perf_counter()
 
     async def one(number: int) -> Visit:
@@ -439,20 +505,24 @@ async def drive(
     `scope` needs its `type`; missing keys get the specification's defaults. `messages` are what
     `receive()` gives, by default the one that opens the protocol; when they run out it waits, and
     the call ends as "waiting" once the application awaits another, or after `wait` seconds.
-    Raises TypeError where the app is not callable as app(scope, receive, send). Taught in
-    chapter 2.
+    Raises TypeError for what is not an application. Taught in chapter 2.
     """
+    application.check(app)
+    if "type" not in scope:
+        raise TypeError('a scope has a type: drive(app, {"type": "http"})')
     kind = str(scope["type"])
     full = {"type": kind, **SCOPES.get(kind, {}), **scope}
-    if "raw_path" not in full and "path" in full:
-        full["raw_path"] = full["path"].encode()
-    left = list(messages) if messages is not None else [dict(OPENING.get(kind, {"type": kind}))]
-    hungry = asyncio.Event()
+    if "path" in full:
+        full.setdefault("raw_path", str(full["path"]).encode())
+    opening = OPENING.get(kind, {"type": kind})
+    left = [dict(opening)] if messages is None else list(messages)
+    hungry = asyncio.get_running_loop().create_future()
     conversation = Conversation()
 
     async def receive() -> Message:
         if not left:
-            hungry.set()
+            if not hungry.done():
+                hungry.set_result(None)
             await asyncio.Event().wait()
         return left.pop(0)
 
@@ -461,30 +531,29 @@ async def drive(
 
     async def run() -> None:
         note = lambda what, data=None: conversation.add(what, None, 1, data)  # noqa: E731
-        await recording.observe(app, full, receive, send, note)
+        with contextlib.suppress(Exception, SystemExit):  # it is in the recording
+            await recording.observe(app, full, receive, send, note)
 
     task = asyncio.ensure_future(run())
     try:
-        await _settle(task, hungry, conversation, wait)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await _settle(task, hungry, conversation)
     finally:
         call = conversation.calls[0] if conversation.calls else Call(1, None, full)
+        call.entries = [replace(entry) for entry in call.entries]  # ending it is no part of it
         task.cancel()
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
+        await asyncio.wait({task}, timeout=wait)
     return call
 
 
 async def _settle(
-    task: asyncio.Future[None], hungry: asyncio.Event, conversation: Conversation, wait: float
+    task: asyncio.Task[None], hungry: asyncio.Future[None], conversation: Conversation
 ) -> None:
     """Until the call ends, or waits for a message there is not while nothing else moves."""
-    starving = asyncio.ensure_future(hungry.wait())
-    either: set[asyncio.Future[Any]] = {task, starving}
-    await asyncio.wait(either, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
-    starving.cancel()
+    await asyncio.wait({task, hungry}, return_when=asyncio.FIRST_COMPLETED)
     seen = -1
-    while not task.done() and hungry.is_set() and seen != (seen := len(conversation.entries)):
+    while not task.done() and seen != (seen := len(conversation.entries)):
         await asyncio.wait({task}, timeout=QUIET)
 
 
@@ -495,20 +564,18 @@ class DidNotFail(AssertionError):
     """The block of a `with fails(…)` raised nothing."""
 
 
-@dataclass
 class fails:
     """Run a block that must raise one of `errors`; the error is kept, and shows in one line.
 
-    Also silences what such a failure leaves behind: coroutines that nobody awaited. Raises
-    DidNotFail where nothing was raised; another error passes through. Taught in chapter 1.
+    Without `errors`, any Exception will do. Also silences what such a failure leaves behind:
+    coroutines that nobody awaited. Raises DidNotFail where nothing was raised; another error
+    passes through. Taught in chapter 1.
     """
 
-    errors: tuple[type[BaseException], ...]
-    error: BaseException | None = field(default=None, init=False)
-
     def __init__(self, *errors: type[BaseException]) -> None:
-        self.errors = errors
-        self.error = None
+        self.errors = errors or (Exception,)
+        self.error: BaseException | None = None
+        self._quiet = warnings.catch_warnings()
 
     @property
     def text(self) -> str:
@@ -516,7 +583,6 @@ class fails:
         return recording.describe(self.error) if self.error else "nothing was raised yet"
 
     def __enter__(self) -> fails:
-        self._quiet = warnings.catch_warnings()
         self._quiet.__enter__()
         warnings.simplefilter("ignore", RuntimeWarning)
         return self
@@ -529,10 +595,10 @@ class fails:
             traceback.clear_frames(link.__traceback__)
         gc.collect()
         self._quiet.__exit__(None, None, None)
-        if kind is None:
+        if error is None:
             names = " or ".join(e.__name__ for e in self.errors)
             raise DidNotFail(f"nothing was raised: the book expected {names}")
-        return issubclass(kind, self.errors)
+        return isinstance(error, self.errors)
 
     def _repr_html_(self) -> str:
         return drawing.failure(self.text)._repr_html_()

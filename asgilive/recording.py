@@ -12,10 +12,11 @@ import asyncio
 import contextvars
 import itertools
 import json
+import math
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -66,6 +67,10 @@ class Entry:
     data: Any = None
     took: float | None = None
     error: str | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """The entry as JSON; `Entry(**from_json(…))` is its inverse."""
+        return {name: to_json(getattr(self, name)) for name in Entry.__slots__}
 
 
 @dataclass(slots=True)
@@ -165,8 +170,8 @@ class Conversation:
         self.full = False
         self.sources: list[Callable[[Conversation], None]] = []  # bring entries of other processes
         self._entries: list[Entry] = []
-        self._size = 0
-        self._ports: dict[int, int] = {}
+        self._sizes = {"wire": 0, "messages": 0}  # a body counts once in each
+        self._ports: dict[str, list[tuple[float, int]]] = {}  # a port may be used again later
         self._connected: set[int | None] = set()
         self._open: dict[int | None, int] = {}  # by connection: its calls that are not over
         self._last: dict[int | None, float] = {}
@@ -190,27 +195,33 @@ class Conversation:
             self._connected ^= {entry.connection}
         if change := _OPENING.get(entry.what):
             self._open[entry.connection] = self._open.get(entry.connection, 0) + change
-        self.full = self.full or len(self._entries) >= MOST_ENTRIES or self._size >= MOST_BYTES
+        most = max(self._sizes.values())
+        self.full = self.full or len(self._entries) >= MOST_ENTRIES or most >= MOST_BYTES
         if not self.full:
             self._entries.append(entry)
-            self._size += _weight(entry.data)
+            self._sizes["wire" if entry.call is None else "messages"] += _weight(entry.data)
 
     def open(self, port: int | None) -> int:
         """Number a new connection; `port` is the client's, by which its calls can be found."""
         number = next(self._next_connection)
+        entry = self.add("open", number)
         if port is not None:
-            self._ports[port] = number
-        self.add("open", number)
+            self._ports.setdefault(str(port), []).append((entry.t, number))
         return number
 
     def alias(self, port: int, connection: int) -> None:
         """A relay's own outgoing port: to the server behind it, that is the client."""
-        self._ports[port] = connection
+        now = time.perf_counter() - self.began
+        self._ports.setdefault(str(port), []).append((now, connection))
 
-    def connection_of(self, scope: Scope) -> int | None:
-        """The connection a scope came from, by its client's port; granian gives that as a str."""
+    def connection_of(self, scope: Scope, when: float = math.inf) -> int | None:
+        """The connection a scope came from, by the port its client had at that time."""
         client = scope.get("client")
-        return self._ports.get(int(client[1] or 0)) if client else None
+        return self._connection_at(client[1], when) if client else None
+
+    def _connection_at(self, port: int | str, when: float = math.inf) -> int | None:
+        known = self._ports.get(str(port), [])  # granian gives the port as a str
+        return next((number for began, number in reversed(known) if began <= when), None)
 
     def next_call(self) -> int:
         """A number for a call that happened elsewhere."""
@@ -239,29 +250,32 @@ class Conversation:
         is over; who looks at the recording then wants to see the end. `within` is in seconds.
         """
         end = time.perf_counter() + within
-        number = self._ports.get(port)
+        number = self._connection_at(port)
         while self._is_moving(number) and time.perf_counter() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
     def _is_moving(self, number: int | None) -> bool:
-        for bring in self.sources:
-            bring(self)
+        self._bring()
         quiet = time.perf_counter() - self.began - self._last.get(number, 0.0)
         return number in self._connected or (self._open.get(number, 0) > 0 and quiet < RECENT)
 
     def clear(self) -> None:
         """Forget what was recorded; numbers go on."""
+        self._bring()
         self._entries.clear()
-        self._size, self.full = 0, False
+        self._sizes, self.full = dict.fromkeys(self._sizes, 0), False
 
     # -- looking
 
     @property
     def entries(self) -> list[Entry]:
         """Everything in order of time."""
+        self._bring()
+        return sorted(self._entries, key=lambda entry: entry.t)
+
+    def _bring(self) -> None:
         for bring in self.sources:
             bring(self)
-        return sorted(self._entries, key=lambda entry: entry.t)
 
     @property
     def calls(self) -> list[Call]:
@@ -336,36 +350,45 @@ class Conversation:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the recording as JSON; `load` gives the same entries back."""
-        content = {"about": self.about, "entries": [asdict(e) for e in self.entries]}
-        Path(path).write_text(json.dumps(to_json(content), indent=1) + "\n", encoding="utf-8")
+        entries = [entry.plain() for entry in self.entries]
+        content = {"about": self.about, "full": self.full, "entries": entries}
+        Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Conversation:
         """Read a recording that `save` wrote."""
-        content = from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
         conversation = cls(content["about"])
-        conversation._entries = [Entry(**entry) for entry in content["entries"]]
+        conversation._entries = [Entry(**from_json(entry)) for entry in content["entries"]]
+        conversation.full = content["full"]
         return conversation
 
 
 async def observe(
-    app: App, scope: Scope, receive: Receive, send: Send, note: Callable[..., Entry]
+    app: App,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    note: Callable[..., Entry],
+    done: Callable[[Entry], None] = lambda entry: None,
 ) -> None:
-    """Call `app` and note the call, every message both ways, and how it ended."""
+    """Call `app` and note the call, every message both ways, and how it ended.
+
+    `note` makes an entry as it happens; `done` is told once a receive or send has returned.
+    """
     note("call", data=snapshot(scope))
 
     async def receive_noted() -> Message:
         entry = note("receive")
-        began = time.perf_counter()
-        message = await _noting(entry, receive())
-        entry.data, entry.took = snapshot(message), time.perf_counter() - began
+        message = await _timed(entry, receive, done)
+        entry.data = snapshot(message)
+        done(entry)
         return message
 
     async def send_noted(message: Message) -> None:
         entry = note("send", data=snapshot(message))
-        began = time.perf_counter()
-        await _noting(entry, send(message))
-        entry.took = time.perf_counter() - began
+        await _timed(entry, partial(send, message), done)
+        done(entry)
 
     try:
         await app(scope, receive_noted, send_noted)
@@ -375,12 +398,19 @@ async def observe(
     note("return")
 
 
-async def _noting(entry: Entry, step: Awaitable[T]) -> T:
+async def _timed(
+    entry: Entry, step: Callable[[], Awaitable[T]], done: Callable[[Entry], None]
+) -> T:
+    """Await a receive or send; the entry gets the seconds it took, or the error it raised."""
+    began = time.perf_counter()
     try:
-        return await step
+        result = await step()
     except BaseException as error:
         entry.error = describe(error)
+        done(entry)
         raise
+    entry.took = time.perf_counter() - began
+    return result
 
 
 def describe(error: BaseException) -> str:
@@ -398,15 +428,13 @@ def snapshot(message: Any) -> Any:
 def _copy(value: Any) -> Any:
     if type(value) is list or type(value) is dict:
         return value.copy()
-    return bytes(value) if isinstance(value, bytearray) else value
+    return bytes(value) if isinstance(value, bytearray | memoryview) else value
 
 
 def _weight(data: Any) -> int:
-    """Bytes a recording keeps for this entry; a body is counted on the wire only once more."""
-    if isinstance(data, bytes):
-        return len(data)
-    body = data.get("body") if isinstance(data, dict) else None
-    return len(body) if isinstance(body, bytes) else 0
+    """Bytes that an entry holds: those on the wire, or those of a message."""
+    parts = data.values() if isinstance(data, dict) else [data]
+    return sum(len(part) for part in parts if isinstance(part, bytes | str))
 
 
 def to_json(value: Any) -> Any:

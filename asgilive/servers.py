@@ -14,7 +14,7 @@ import importlib.util
 import shlex
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 Server = Callable[..., Awaitable[None]]
@@ -108,7 +108,7 @@ def find(name: str) -> None:
         raise ValueError(
             f"no server is called {name!r}: there are {known}, and any `async def(app, sock)`"
         )
-    if importlib.util.find_spec(name) is None:
+    if not _installed(name):
         raise NotInstalled(f"{name} is not installed: pip install {name}")
 
 
@@ -116,7 +116,7 @@ def label(name: str, options: Mapping[str, Any]) -> str:
     """Name and version for captions; for uvicorn also which parser reads HTTP."""
     if name == "wsgiref":
         return name
-    text = f"{name} {importlib.metadata.version(name)}"
+    text = f"{name} {_version(name)}"
     return f"{text}, {_parser(options)}" if name == "uvicorn" else text
 
 
@@ -124,7 +124,16 @@ def _parser(options: Mapping[str, Any]) -> str:
     chosen = options.get("http", "auto")
     if isinstance(chosen, str) and chosen != "auto":
         return chosen
-    return "httptools" if importlib.util.find_spec("httptools") else "h11"
+    return "httptools" if _installed("httptools") else "h11"
+
+
+# Both look at the disk, and `serve` is to start in a millisecond or two.
+_version = cache(importlib.metadata.version)
+
+
+@cache
+def _installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
 
 
 def command(template: str, options: Mapping[str, Any], **values: object) -> list[str]:

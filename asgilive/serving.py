@@ -11,7 +11,6 @@ import contextlib
 import datetime
 import errno
 import inspect
-import json
 import os
 import shutil
 import socket
@@ -31,9 +30,9 @@ from asgilive.hosting import (
     StillRunning,
     ThreadHost,
 )
+from asgilive.journal import Journals
 from asgilive.program import NotAProgram, program_of
-from asgilive.recording import App, Conversation, Entry, Message, Receive, Scope, Send, describe
-from asgilive.recording import from_json as _from_json
+from asgilive.recording import App, Conversation, Message, Receive, Scope, Send, describe
 from asgilive.servers import NotInstalled, Server
 
 __all__ = [
@@ -411,7 +410,7 @@ class _Wanted:
             site._finish()
             raise
         if site.conversation:
-            site.conversation.sources.append(_Lines(folder).bring)
+            site.conversation.sources.append(Journals(folder).bring)
             site._hosts.append(self._cable_to(site, port, sock))
         return site
 
@@ -531,44 +530,6 @@ def _free_port() -> int:
     with contextlib.closing(_listen(0)) as sock:
         port: int = sock.getsockname()[1]
         return port
-
-
-class _Lines:
-    """Entries that worker processes wrote, brought into the recording when it is looked at."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.read: dict[Path, int] = {}
-        self.entries: dict[tuple[str, int], Entry] = {}
-        self.numbers: dict[tuple[str, int], int] = {}
-
-    def bring(self, conversation: Conversation) -> None:
-        """Read what was written since the last time."""
-        for path in sorted(self.folder.glob("*.jsonl")):
-            for line in self._new(path):
-                self._take(conversation, path.stem, json.loads(line))
-
-    def _new(self, path: Path) -> Iterator[str]:
-        with path.open(encoding="utf-8") as file:
-            file.seek(self.read.get(path, 0))
-            while (line := file.readline()).endswith("\n"):
-                self.read[path] = file.tell()
-                yield line
-
-    def _take(self, conversation: Conversation, pid: str, line: dict[str, Any]) -> None:
-        number = line.pop("n")
-        entry = Entry(**_from_json(line))
-        known = self.entries.get((pid, number))
-        if known is not None:
-            known.data, known.took, known.error = entry.data, entry.took, entry.error
-            return
-        self.entries[pid, number] = entry
-        call = (pid, entry.call or 0)
-        if entry.what == "call":
-            self.numbers[call] = conversation.next_call()
-            entry.connection = conversation.connection_of(entry.data)
-        entry.call = self.numbers[call]
-        conversation.append(entry)
 
 
 # -- which sites run, and which cell started them

@@ -7,14 +7,18 @@ knows of applications or messages: `asgilive.pairing` puts those beside the span
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import h11
 
 Part = Literal["head", "interim", "body", "end", "frame", "error", "unfinished"]
+
+PIECE = 1 << 13  # bytes given to h11 at a time: it copies what it has not read yet
+ANY_SIZE = 1 << 30  # how long a head is, is the business of the server
 
 OPCODES = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
 
@@ -77,15 +81,13 @@ def requests(data: bytes, *, upgraded: int | None = None) -> list[Span]:
     `upgraded` is the index of the request that was answered with 101: what follows it is frames.
     """
     spans: list[Span] = []
-    start, index = 0, 0
-    while start < len(data):
-        message, start, whole = _message(h11.Connection(h11.SERVER), data, start, index)
+    start, index, whole = 0, 0, True
+    while start < len(data) and whole:
+        conn = h11.Connection(h11.SERVER, max_incomplete_event_size=ANY_SIZE)
+        message, start, whole = _message(conn, data, start, index)
         spans += message
         if index == upgraded and whole:
-            spans += frames(data, start, index)
-            break
-        if not whole:
-            break
+            return spans + frames(data, start, index)
         index += 1
     return spans
 
@@ -95,18 +97,52 @@ def responses(data: bytes, asked: Sequence[Asked] = (), *, closed: bool = False)
 
     `closed` says that the server has ended the stream, which ends a body without a length.
     """
-    return _responses(data, asked, closed)[0]
+    spans: list[Span] = []
+    start, index, whole = 0, 0, True
+    while start < len(data) and whole:
+        conn = _asking(asked[index] if index < len(asked) else Asked())
+        message, start, whole = _message(conn, data, start, index, closed=closed)
+        spans += message
+        if conn.their_state is h11.SWITCHED_PROTOCOL:
+            return spans + frames(data, start, index)
+        index += 1
+    return spans
 
 
-def answered(data: bytes, asked: Sequence[Asked] = ()) -> int:
-    """How many whole responses stand in `data`."""
-    return _responses(data, asked, False)[1]
+class Answers:
+    """Counts whole responses while their bytes come: a client must know when to stop reading."""
+
+    def __init__(self, asked: Iterable[Asked]) -> None:
+        self.count = 0
+        self._asked = iter(asked)
+        self._conn = self._next()
+
+    def feed(self, data: bytes) -> int:
+        """Take the next bytes, b"" for the end of the stream; how many responses are whole."""
+        with contextlib.suppress(h11.RemoteProtocolError):
+            self._read(data)
+        return self.count
+
+    def _read(self, data: bytes) -> None:
+        self._conn.receive_data(data)
+        while isinstance(event := self._conn.next_event(), h11.Event):
+            if self._conn.their_state is h11.SWITCHED_PROTOCOL:
+                self.count += 1
+            elif isinstance(event, h11.EndOfMessage):
+                self.count += 1
+                left, _ = self._conn.trailing_data
+                self._conn = self._next()
+                if left:
+                    self._conn.receive_data(left)
+
+    def _next(self) -> h11.Connection:
+        return _asking(next(self._asked, Asked()))
 
 
 def asked(data: bytes, spans: Sequence[Span]) -> list[Asked]:
     """The questions in a client's bytes, as `responses` wants them."""
     heads = [data[s.start : s.end] for s in spans if s.part == "head"]
-    return [Asked(_method(head), b"upgrade: websocket" in head.lower()) for head in heads]
+    return [Asked(_method(head), b"\nupgrade:" in head.lower()) for head in heads]
 
 
 def frames(data: bytes, start: int = 0, index: int = 0) -> list[Span]:
@@ -133,29 +169,13 @@ def fields(head: bytes, at: int = 0) -> Iterator[Field]:
         yield _header(line, start) if line.strip() else Field(start, start + len(line), "end")
 
 
-def _responses(data: bytes, asked: Sequence[Asked], closed: bool) -> tuple[list[Span], int]:
-    """The spans, and how many responses are whole."""
-    spans: list[Span] = []
-    start, index = 0, 0
-    while start < len(data):
-        conn = _asking(asked[index] if index < len(asked) else Asked())
-        message, start, whole = _message(conn, data, start, index, closed=closed)
-        spans += message
-        if conn.their_state is h11.SWITCHED_PROTOCOL:
-            return spans + frames(data, start, index), index + 1
-        if not whole:
-            break
-        index += 1
-    return spans, index
-
-
 def _method(head: bytes) -> str:
     return head.split(b" ", 1)[0].decode("latin-1")
 
 
 def _asking(question: Asked) -> h11.Connection:
     """A client that has asked: h11 reads a response only as the answer to a request."""
-    conn = h11.Connection(h11.CLIENT)
+    conn = h11.Connection(h11.CLIENT, max_incomplete_event_size=ANY_SIZE)
     headers = [("host", "x")]
     if question.upgrade:
         headers += [("connection", "upgrade"), ("upgrade", "websocket")]
@@ -169,52 +189,62 @@ def _message(
 ) -> tuple[list[Span], int, bool]:
     """The spans of one request or response, the offset behind it, and whether it is whole."""
     spans: list[Span] = []
-    conn.receive_data(data[start:])
-    if closed:
-        conn.receive_data(b"")
-    at, body = start, 0
-    while True:
-        try:
-            event = conn.next_event()
-        except h11.RemoteProtocolError as error:
-            return spans + _left(data, at, "error", index, _refused(error)), len(data), False
-        end = len(data) - len(conn.trailing_data[0])
-        if isinstance(event, h11.Data):
-            spans.append(_body(data, at, end, event, body, index))
-            at, body = spans[-1].end, spans[-1].body[1]
-        elif isinstance(event, h11.EndOfMessage):
-            return spans + _left(data[:end], at, "end", index), end, True
-        elif isinstance(event, h11.Request | h11.Response | h11.InformationalResponse):
-            spans.append(Span(at, end, _kind(event), index))
-            at = end
+    at, body, goes_on = start, 0, False
+    try:
+        for event, end in _events(conn, data, start, closed):
+            if isinstance(event, h11.EndOfMessage):
+                return spans + _left(at, end, "end", index), end, True
+            if isinstance(event, h11.Data):
+                fresh = _no_body(at, end - len(event.data), body, index)
+                spans.append(_grown(spans.pop() if goes_on else fresh, data, end, event))
+                body = spans[-1].body[1]
+            else:
+                spans.append(Span(at, end, _kind(event), index))
+            goes_on = isinstance(event, h11.Data) and not event.chunk_end
+            at = spans[-1].end
             if conn.their_state is h11.SWITCHED_PROTOCOL:
                 return spans, end, True
-        else:  # NEED_DATA, PAUSED or the end of the stream: h11 has no more to say
-            return spans + _left(data, at, "unfinished", index), len(data), False
+    except h11.RemoteProtocolError as error:
+        return spans + _left(at, len(data), "error", index, _refused(error)), len(data), False
+    return spans + _left(at, len(data), "unfinished", index), len(data), False
+
+
+def _events(
+    conn: h11.Connection, data: bytes, start: int, closed: bool
+) -> Iterator[tuple[h11.Event, int]]:
+    """What h11 reads in `data` from `start` on, each event with the offset behind it."""
+    for begin in [*range(start, len(data), PIECE), *([len(data)] if closed else [])]:
+        piece = data[begin : begin + PIECE]
+        conn.receive_data(piece)
+        while isinstance(event := conn.next_event(), h11.Event):
+            yield event, begin + len(piece) - len(conn.trailing_data[0])
 
 
 def _refused(error: h11.RemoteProtocolError) -> str:
     return re.sub(r"bytearray\((b.*)\)", r"\1", str(error))
 
 
-def _left(data: bytes, at: int, part: Part, index: int, note: str = "") -> list[Span]:
+def _left(at: int, end: int, part: Part, index: int, note: str = "") -> list[Span]:
     """What is left from `at` on as one span, or none where nothing is left."""
-    return [Span(at, len(data), part, index, note=note)] if at < len(data) else []
+    return [Span(at, end, part, index, note=note)] if at < end else []
 
 
-def _kind(event: h11.Request | h11.Response | h11.InformationalResponse) -> Part:
+def _kind(event: h11.Event) -> Part:
     """A 1xx head comes before the real one; 101 is the last head there is."""
     interim = isinstance(event, h11.InformationalResponse) and event.status_code != 101
     return "interim" if interim else "head"
 
 
-def _body(data: bytes, at: int, end: int, event: h11.Data, body: int, index: int) -> Span:
-    """A stretch of body; the line end behind a chunk belongs to it, h11 reads it a step later."""
-    size = len(event.data)
-    payload = (end - size, end)
-    if event.chunk_end and data[end : end + 2] == b"\r\n":
-        end += 2
-    return Span(at, end, "body", index, body=(body, body + size), payload=payload)
+def _no_body(at: int, payload: int, body: int, index: int) -> Span:
+    """A stretch of body that begins here, with its chunk's size in front."""
+    return Span(at, at, "body", index, body=(body, body), payload=(payload, payload))
+
+
+def _grown(span: Span, data: bytes, end: int, event: h11.Data) -> Span:
+    """The stretch, longer; the line end behind a chunk belongs to it, h11 reads it a step later."""
+    behind = 2 if event.chunk_end and data[end : end + 2] == b"\r\n" else 0
+    body = (span.body[0], span.body[1] + len(event.data))
+    return replace(span, end=end + behind, body=body, payload=(span.payload[0], end))
 
 
 def _frame(data: bytes, at: int) -> tuple[Frame, int, int] | None:

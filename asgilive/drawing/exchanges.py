@@ -20,6 +20,7 @@ from asgilive.drawing.markup import (
     get,
     key_html,
     key_text,
+    lines_of,
     literal,
     missing,
     prose,
@@ -33,7 +34,7 @@ from asgilive.drawing.markup import (
 Headers = Iterable[tuple[bytes, bytes]]
 Answer = tuple[str | bytes, Headers, bytes]
 
-_BODY_SHOWN = 1200
+_BODY_SHOWN, _BINARY_SHOWN = 1200, 240  # characters of a text, bytes of what is none
 _ENDED = {
     "complete": "the whole answer is here",
     "closed": "the server closed the connection",
@@ -117,7 +118,7 @@ def _body_html(body: bytes) -> str:
     """Text with its own line breaks where it is text, else bytes as Python spells them."""
     text = _as_text(body)
     if text is None:
-        return show(body, lines=True, shown=_BODY_SHOWN)
+        return show(body, shown=_BINARY_SHOWN)
     return escape(text[:_BODY_SHOWN]) + cut_html(missing(len(text), _BODY_SHOWN, "character"))
 
 
@@ -132,7 +133,7 @@ def _as_text(body: bytes) -> str | None:
 def _part_text(line: str, headers: list[tuple[bytes, bytes]], body: bytes) -> list[str]:
     fields = [f"{spell(name)}: {cut(spell(value))}" for name, value in headers]
     text = _as_text(body)
-    content = spell_cut(body, _BODY_SHOWN) if text is None else cut(text, _BODY_SHOWN)
+    content = spell_cut(body, _BINARY_SHOWN) if text is None else cut(text, _BODY_SHOWN)
     return [clean(line), *fields, "", *(content.splitlines() if content else []), ""]
 
 
@@ -221,13 +222,16 @@ def _scope_html(scope: Mapping[str, Any], links: Mapping[str, Link]) -> str:
 
 
 def _linked(key: str, value: object, link: Link | None) -> str:
+    (_, first), *more = lines_of(key, value)
+    goes_on = "".join(key_html(*line) for line in more)
     if link is None:
-        return key_html(key, literal(value))
+        return key_html(key, first) + goes_on
     number, url, text = link
     return (
-        f'<code><small>{escape(number)}</small><a class="al-k" href="{quoted(url)}" title="{quoted(f"{number}: {text}")}">'
+        f"<code><small>{escape(number)}</small>"
+        f'<a class="al-k" href="{quoted(url)}" title="{quoted(f"{number}: {text}")}">'
         f'{escape(literal(key))}</a><span class="al-k">: </span>'
-        f"{value_html(literal(value))}</code>"
+        f"{value_html(first)}</code>{goes_on}"
     )
 
 
@@ -252,8 +256,10 @@ def _verb(message: Mapping[str, Any]) -> str:
 def _scope_text(scope: Mapping[str, Any], links: Mapping[str, Link]) -> list[str]:
     lines = ["scope, the app is called"]
     for key, value in scope.items():
+        (_, first), *more = lines_of(key, value)
         number = f"   [{links[key][0]}]" if key in links else ""
-        lines += ["  " + x for x in fold(key_text(key, literal(value)) + number, 84, "  ")]
+        written = [key_text(key, first) + number, *("  " + key_text(*line) for line in more)]
+        lines += ["  " + x for line in written for x in fold(line, 84, "  ")]
     return lines
 
 

@@ -60,4 +60,4 @@ def framed(content: str, *, title: str, caption: str, kind: str = "") -> str:
 def captioned(lines: list[str], *, title: str, caption: str) -> str:
     """The same frame in text: title, lines, caption."""
     body = "\n".join(lines).strip("\n")
-    return "\n\n".join([clean(title), body, *([clean(caption)] if caption else [])])
+    return "\n\n".join(filter(None, [clean(title), body, clean(caption)]))

@@ -152,7 +152,7 @@ def _text(lanes: list[Lane], total: float) -> list[str]:
 def _bars_text(bars: Sequence[Bar], total: float) -> str:
     cells = [" "] * _COLUMNS
     for start, end, kind in bars:
-        first = int(start / (total or 1) * (_COLUMNS - 1))
+        first = min(int(start / (total or 1) * _COLUMNS), _COLUMNS - 1)
         last = max(first + 1, round(end / (total or 1) * _COLUMNS))
         cells[first:last] = _KINDS[kind][1] * (last - first)
     return "".join(cells[:_COLUMNS])

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 
 #: bytes of one piece that are shown, and characters of one value; the rest is counted
-BYTES_SHOWN, VALUE_SHOWN = 160, 240
+BYTES_SHOWN = VALUE_SHOWN = 160
 
 #: ranges inside a piece of bytes: (start, end)
 Ranges = Iterable[tuple[int, int]]
@@ -196,6 +196,15 @@ def cut(text: str, shown: int = VALUE_SHOWN) -> str:
 
 
 Keys = Sequence[tuple[str, str]]
+
+
+def lines_of(name: str, value: object) -> list[tuple[str, str]]:
+    """A key and its value, written: a list of pairs that is long gets a line for each pair."""
+    if not isinstance(value, list) or len(value) < 2 or len(literal(value)) < 60:
+        return [(name, literal(value))]
+    first, *middle, last = map(literal, value)
+    more = [("", f" {one},") for one in middle]
+    return [(name, f"[{first},"), *more, ("", f" {last}]")]
 
 
 def key_html(name: str, value: str) -> str:

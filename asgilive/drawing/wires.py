@@ -38,6 +38,7 @@ Row = Mapping[str, Any]
 
 _WAY = {"in": "client to server", "out": "server to client"}
 _LEFT, _SIGN, _RIGHT = 38, 9, 45  # columns of the text alternative
+_OURS = ' data-lm-suppress-shortcuts=""'  # JupyterLab: the arrow keys are not for its cells
 _PARTS = ("pair", "own", "rest", "bytes")
 
 
@@ -68,16 +69,12 @@ def wire(rows: Iterable[Row], *, title: str, caption: str = "") -> Figure:
     digits = max((len(str(part["at"])) for part in _all(blocks) if "at" in part), default=1)
     name = f"al-{zlib.crc32(repr(blocks).encode('utf-8', 'replace')):08x}"
     items = "\n".join(_block_html(block, name, blocks) for block in blocks)
-    html = f'<ol class="al-x" role="list" style="--digits:{digits}"{_SHORTCUTS}>\n{items}\n</ol>'
+    html = f'<ol class="al-x" role="list" style="--digits:{digits}">\n{items}\n</ol>'
     text = [line for block in blocks for line in _block_text(block, blocks)]
     return Figure(
         framed(html, title=title, caption=caption),
         captioned(text, title=title, caption=caption),
     )
-
-
-#: JupyterLab would take the arrow keys for moving between cells
-_SHORTCUTS = ' data-lm-suppress-shortcuts="true"'
 
 
 def _blocks(rows: Iterable[Row]) -> list[_Block]:
@@ -198,7 +195,7 @@ def _pair_html(row: Row, name: str) -> str:
     word = "comes from" if out else "becomes"
     return (
         f'<li class="{kind}"><label><span class="al-bytes">{left}</span>'
-        f'<span class="al-no"><input type="radio" name="{name}"><b>{row["no"]}</b>'
+        f'<span class="al-no"><input type="radio" name="{name}"{_OURS}><b>{row["no"]}</b>'
         f'<span class="al-off-screen"> {word} </span></span>'
         f'<span class="al-keys">{_keys_html(row["keys"])}</span></label></li>'
     )
@@ -260,9 +257,9 @@ def _block_text(block: _Block, blocks: list[_Block]) -> list[str]:
             return ["", *_columns(fold(said, _LEFT + _SIGN - 1), "", right)]
         case "turn":
             took = get(row, "took")
-            return _columns([], "", [row["text"] + ("" if took is None else f", {duration(took)}")])
+            return _said_text(row["text"] + ("" if took is None else f", {duration(took)}"))
         case "note":
-            return _columns([], "", fold(row["text"], _RIGHT))
+            return _said_text(row["text"])
         case _:
             return _part_text(row)
 
@@ -271,16 +268,20 @@ def _columns(left: list[str], sign: str, right: list[str]) -> list[str]:
     return beside(left, sign, right, (_LEFT, _SIGN))
 
 
+def _said_text(text: str, indent: str = "") -> list[str]:
+    """Words in the right column."""
+    return _columns([], "", [indent + line for line in fold(text, _RIGHT - len(indent), "  ")])
+
+
 def _card_text(block: _Block) -> list[str]:
     row, late = block.row, _called_late(block.row)
     t = get(row, "t")
     said = get(row, "verb", "") + ("" if t is None else f", {duration(t)}")
-    head = clean(row["name"]) + ("" if late else f", {clean(said)}")
-    lines = _columns([], "", fold(head, _RIGHT, "  "))
+    lines = _said_text(row["name"] if late else f"{row['name']}, {said}")
     lines += [line for part in block.parts for line in _part_text(part)]
     if get(row, "error"):
-        lines += _columns([], "", fold(f"  raises {row['error']}", _RIGHT, "    "))
-    return lines + (_columns([], "", [f"  {clean(said)}"]) if late else [])
+        lines += _said_text(f"raises {row['error']}", "  ")
+    return lines + (_said_text(said, "  ") if late else [])
 
 
 def _part_text(row: Row) -> list[str]:
@@ -290,7 +291,7 @@ def _part_text(row: Row) -> list[str]:
     if row["row"] in ("rest", "own"):
         left = fold(note, _LEFT - 8) if note else []
         return _columns(["      " + line for line in left], _sign(row), right)
-    piece = _piece_text(row) + (f"  {note}" if note else "")
+    piece = _piece_text(row) + (f"  {clean(note)}" if note else "")
     indent = max(0, min(get(row, "indent", 0), _LEFT - 7 - len(piece)))
     return _columns(_offset_text(row, " " * indent + piece), _sign(row), right)
 

@@ -168,16 +168,17 @@ async def stopped(site: Site, port: int) -> None:
     whole = isinstance(port, int) and not isinstance(port, bool)
     want(whole, f"a port is a whole number, and yours is {port!r}", site)
     want(port == site.port, f"{port} is not where this site listens: look at its address", site)
-    want(not await _answers(port), f"port {port} still answers: the server has not stopped", site)
+    answers = await _answers(port)
+    want(not answers, f"port {port} still answers: the server has not stopped", site)
     want(not site.running, f"port {port} is closed, and the server's thread is still there", site)
 
 
 async def _answers(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
+    opening = asyncio.ensure_future(asyncio.open_connection("127.0.0.1", port))
+    await asyncio.wait({opening})
+    if opening.exception() is not None:
         return False
-    writer.close()
+    opening.result()[1].close()
     return True
 
 
@@ -204,6 +205,7 @@ async def keep_alive(data: bytes) -> None:
     want(trouble is None, str(trouble), seen)
     statuses = [answer.status for answer in reply.replies]
     want(len(statuses) < 3, f"{len(statuses)} answers came back: two were asked for", seen)
+    want(statuses != [200], "one answer came back: put a second request behind the first", seen)
     want(statuses == [200, 200], _said(reply), seen)
     want(_body(seen), "the first request has no body: send a POST with one", seen)
 
@@ -213,7 +215,7 @@ def _kept_trouble(data: bytes) -> str | None:
     head, _, rest = data.partition(_END)
     first, *lines = head.split(_CRLF)
     if _closes(first, lines):
-        return "the first request asks the server to close the connection behind its answer"
+        return "the first request makes the server close the connection behind its answer"
     if _value(lines, b"transfer-encoding"):
         return None
     size = _value(lines, b"content-length")
@@ -225,8 +227,8 @@ def _kept_trouble(data: bytes) -> str | None:
 
 
 def _closes(first: bytes, lines: list[bytes]) -> bool:
-    said = (_value(lines, b"connection") or b"").lower()
-    return said == b"close" or (first.endswith(b"1.0") and said != b"keep-alive")
+    """Whether the server closes behind its answer; h11 does so for every HTTP/1.0."""
+    return (_value(lines, b"connection") or b"").lower() == b"close" or first.endswith(b"1.0")
 
 
 def _unmeasured(rest: bytes) -> str | None:
@@ -250,7 +252,8 @@ def _measured(body: bytes, after: bytes, size: int) -> str | None:
         return "an empty line stands behind the first body: only a head ends with one"
     if not _begins_request(after):
         return f"Content-Length is {size}: so the second request begins with {after[:12]!r}"
-    return _trouble(after)
+    trouble = _trouble(after)
+    return f"in the second request, {trouble}" if trouble else None
 
 
 def _body(seen: Conversation) -> bytes:

@@ -142,9 +142,7 @@ def _judge_words(answer: Answer, words: list[str]) -> None:
     one = len(found) == 1 and found[0] in words
     want(not one, f"only {found[0]!r} of {len(words)} values is left: a dict keeps one", call)
     shuffled = sorted(found) == sorted(words)
-    want(
-        not shuffled, f"the values came as {words} and go back as {found}: keep the order", call
-    )
+    want(not shuffled, f"the values came as {words} and go back as {found}: keep the order", call)
     raise Wrong(f"the values are {words}, and the body is {answer.text!r}", call)
 
 

