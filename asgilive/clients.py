@@ -115,7 +115,7 @@ class Reply:
         return (self.replies or [Answer(None, b"", [], b"")])[-1]
 
     def _figure(self) -> drawing.Figure:
-        answers = [(a.line, a.headers, a.body) for a in self.replies]
+        answers = [(a.line, a.lines, a.body) for a in self.replies]
         return drawing.reply(self.sent, self.received, answers, self.ended, self.took)
 
     def _repr_html_(self) -> str:
@@ -127,12 +127,17 @@ class Reply:
 
 @dataclass(slots=True)
 class Answer:
-    """One answer on a connection: its first line as it came, and its parts."""
+    """One answer on a connection: its first line and its header lines as they came, its body."""
 
     status: int | None
     line: bytes
-    headers: list[tuple[bytes, bytes]]
+    lines: list[tuple[bytes, bytes]]
     body: bytes
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """The header lines, names in lower case."""
+        return [(name.lower(), value) for name, value in self.lines]
 
 
 async def fetch(
@@ -214,7 +219,7 @@ def _answers(sent: bytes, received: bytes, *, closed: bool) -> Generator[Answer]
         yield Answer(
             status=int(lines[0].split()[1]),
             line=lines[0],
-            headers=[(name.lower(), value.strip()) for name, _, value in pairs],
+            lines=[(name, value.strip()) for name, _, value in pairs],
             body=b"".join(received[begin:end] for begin, end in parts),
         )
 
@@ -432,12 +437,13 @@ class Crowd:
 
     def _figure(self) -> drawing.Figure:
         lanes = [
-            (str(v.number + 1), [(v.began, v.began + v.took, "block" if v.error else "wait")])
+            (str(v.number + 1), [(v.began, v.began + v.took, "bad" if v.error else "wait")])
             for v in self.visits
         ]
         failed = f", {len(self.errors)} failed" if self.errors else ""
         caption = f"{len(self.visits)} clients in {self.took:.2f} s{failed}."
-        return drawing.gantt(lanes, title="One lane a client", caption=caption)
+        words = {"wait": "asked, until answered", "bad": "failed"}
+        return drawing.gantt(lanes, title="One lane a client", caption=caption, words=words)
 
     def _repr_html_(self) -> str:
         return self._figure()._repr_html_()

@@ -1,8 +1,8 @@
 """Where a server runs: a thread with an event loop of its own, or a process.
 
 Rules: the kernel's loop is never blocked and never shared; a host is asked to stop before it is
-made to; what a server would print becomes lines of a log. A host knows nothing of sites,
-recordings or notebooks.
+made to; what a server would print becomes lines of a log. A host knows nothing of sites or
+notebooks.
 """
 
 from __future__ import annotations
@@ -12,23 +12,28 @@ import atexit
 import concurrent.futures
 import contextlib
 import ctypes
+import json
 import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from asgilive.application import Lifespan
+from asgilive.recording import describe
 
 STARTUP = 10.0  # seconds a server may take until it listens
 UNSEEN = 0.2  # seconds after which a server that opens no asyncio server counts as listening
+UNASKED = 0.5  # seconds after which an application that no server asked to start will not be
 LONGEST_LOG = 200
+NOT_ASKED = "not asked"
 
 _BaseLoop: Any = getattr(asyncio, "ProactorEventLoop", asyncio.SelectorEventLoop)
 
@@ -56,8 +61,8 @@ class SiteLoop(_BaseLoop):  # type: ignore[misc]
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """What asyncio would print: also when it is noticed late, in another thread."""
         error = context.get("exception")
-        why = f" {type(error).__name__}: {error}" if error else ""
-        self.complain(f"ERROR {context['message'].splitlines()[0]}{why}")
+        why = f" {describe(error)}" if error else ""
+        self.complain(f"ERROR {first_line(context['message'])}{why}")
 
     async def create_server(self, factory: Any, *arguments: Any, **options: Any) -> Any:
         """As asyncio has it; every asyncio server in the world comes through here."""
@@ -66,9 +71,45 @@ class SiteLoop(_BaseLoop):  # type: ignore[misc]
         if ours and self.tap is not None:
             factory = self.tap(factory)
         server = await super().create_server(factory, *arguments, **options)
-        if ours:
-            self.listening()
+        if ours:  # a step later: a server that returns now was never up
+            self.call_soon(self.call_soon, self.listening)
         return server
+
+
+def first_line(text: str) -> str:
+    """The first line of what may be a traceback."""
+    return text.strip().partition("\n")[0]
+
+
+def why_not(
+    lifespan: str, failure: str | None, error: BaseException | None, log: list[str]
+) -> StartupFailed:
+    """The failure of a start: the application's reason, else the server's, else its last words."""
+    words = [failure or "", log[-1] if log else ""]
+    text = ": ".join(filter(None, words)) or "the server ended, and must serve until it is stopped"
+    if failure and lifespan.startswith("failed"):
+        text = failure
+    elif error:
+        text = describe(error)
+    failed = StartupFailed(text)
+    failed.__cause__ = error
+    return failed
+
+
+async def _first(*moments: concurrent.futures.Future[None], timeout: float) -> bool:
+    """Whether one of them comes within `timeout` seconds; it may come in another thread."""
+    loop, woken = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake(_: object) -> None:
+        with contextlib.suppress(RuntimeError):  # this loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(woken.set)
+
+    for moment in moments:
+        moment.add_done_callback(wake)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout):
+            await woken.wait()
+    return any(moment.done() for moment in moments)
 
 
 class ThreadHost:
@@ -76,7 +117,7 @@ class ThreadHost:
 
     `serve` is called with the listening socket inside that loop, and serves until cancelled. It
     is up when it has opened an asyncio server on that socket; one that opens none counts as up
-    after `unseen` seconds, unless the application is still `busy` starting.
+    after `unseen` seconds, unless its `lifespan` is still starting.
     """
 
     def __init__(
@@ -87,14 +128,14 @@ class ThreadHost:
         *,
         tap: Callable[[Any], Any] | None = None,
         unseen: float | None = None,
-        busy: Callable[[], bool] = lambda: False,
+        lifespan: Lifespan | None = None,
     ) -> None:
         self.name, self.sock, self.serve = name, sock, serve
-        self.tap, self.unseen, self.busy = tap, unseen, busy
+        self.tap, self.unseen, self._lifespan = tap, unseen, lifespan
         self.address = sock.getsockname()
         self.error: BaseException | None = None
         self.log: list[str] = []
-        self.forced = False
+        self._asked = False
         self._up: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -103,87 +144,74 @@ class ThreadHost:
 
     @property
     def running(self) -> bool:
-        """Whether the thread is there."""
-        return self._thread.is_alive()
+        """Whether the server is there."""
+        return self._thread.is_alive() and not self._ended.done()
+
+    @property
+    def pid(self) -> int:
+        """This process."""
+        return os.getpid()
 
     @property
     def pids(self) -> list[int]:
         """This process."""
         return [os.getpid()]
 
-    def has_ended(self) -> bool:
-        """Whether the server is over, by itself or by `stop`."""
-        return self._ended.done()
+    @property
+    def lifespan(self) -> str:
+        """How the application's start-up went."""
+        return self._lifespan.state if self._lifespan else NOT_ASKED
+
+    @property
+    def inside(self) -> bool:
+        """Whether the caller runs in the loop of this server."""
+        with contextlib.suppress(RuntimeError):
+            return asyncio.get_running_loop() is self._loop
+        return False
 
     async def start(self) -> None:
-        """Start, and return when the server listens or has ended.
+        """Start, and return when the server listens.
 
-        Raises StartupTimeout after `STARTUP` seconds.
+        Raises StartupFailed, or StartupTimeout after `STARTUP` seconds; then it is to be stopped.
         """
         LOGS.watch()
         self._thread.start()
-        try:
-            async with asyncio.timeout(STARTUP):
-                await self._listening()
-        except TimeoutError:
-            doing = self._doing()
-            self._ask()
-            if not await self._gone(1.0):
-                self._force()
-            raise StartupTimeout(f"not up after {STARTUP:g} s: {doing}") from None
-        except BaseException:
-            self._ask()
-            raise
-
-    async def _listening(self) -> None:
-        both = {asyncio.wrap_future(self._up), asyncio.wrap_future(self._ended)}
-        while not any(future.done() for future in both):
-            await asyncio.wait(both, timeout=self.unseen, return_when=asyncio.FIRST_COMPLETED)
-            if self.unseen is not None and not self.busy():
+        end = time.monotonic() + STARTUP
+        step = STARTUP if self.unseen is None else self.unseen
+        while not await _first(self._up, self._ended, timeout=step):
+            if self.unseen is not None and not (self._lifespan and self._lifespan.starting):
                 return
+            if time.monotonic() >= end:
+                raise StartupTimeout(f"not up after {STARTUP:g} s: {self._doing()}")
+        if self._ended.done():
+            failure = self._lifespan.failure if self._lifespan else None
+            raise why_not(self.lifespan, failure, self.error, self.log)
 
     async def stop(self, within: float) -> None:
         """Ask the server to stop; after `within` seconds, make it. Raises StillRunning."""
-        if not self._thread.ident or self.has_ended():
-            return
-        if self._inside():
-            raise RuntimeError(
-                "stop was called inside the application that it would stop, which then waits for"
-                " itself: call it from a cell or another program"
-            )
-        self._ask()
+        self.abandon()
         if await self._gone(within):
             return
         self._force()
         if not await self._gone(1.0):
             raise StillRunning(f"{self.name} could not be stopped: {self._doing()}")
 
-    def ask(self) -> None:
-        """Ask the server to stop, and do not wait."""
-        self._ask()
-
-    def _inside(self) -> bool:
-        try:
-            return asyncio.get_running_loop() is self._loop
-        except RuntimeError:
-            return False
+    def abandon(self) -> None:
+        """Ask the server to stop, once, and do not wait."""
+        asked, self._asked = self._asked, True
+        if self._thread.ident is None:
+            self.sock.close()
+        elif not asked and self._loop is not None and self._task is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has just closed
+                self._loop.call_soon_threadsafe(self._task.cancel)
 
     async def _gone(self, within: float) -> bool:
-        ended = asyncio.wrap_future(self._ended)
-        await asyncio.wait({ended}, timeout=within)
-        if not ended.done():
-            return False
-        self._thread.join()  # its last lines: no time at all
-        return True
-
-    def _ask(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop may have closed just now
-            if self._loop is not None and self._task is not None:
-                self._loop.call_soon_threadsafe(self._task.cancel)
+        if self._thread.is_alive() and await _first(self._ended, timeout=within):
+            self._thread.join()  # its last lines: no time at all
+        return not self._thread.is_alive()
 
     def _force(self) -> None:
         """The last resort: SystemExit in the thread, at its next line of Python."""
-        self.forced = True
         self.log.append("WARNING the application did not stop when asked: its thread was ended")
         thread = ctypes.c_ulong(self._thread.ident or 0)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(SystemExit))
@@ -217,7 +245,8 @@ class ThreadHost:
 
     async def _main(self) -> None:
         self._task = asyncio.current_task()
-        await self.serve(self.sock)
+        if not self._asked:  # it may have been asked to stop before it could be told
+            await self.serve(self.sock)
 
     def _doing(self) -> str:
         """Where the thread is; where it only waits, where its tasks are."""
@@ -258,7 +287,14 @@ def _last_line(stack: list[traceback.FrameSummary]) -> str | None:
 class Logs:
     """Loggers that servers use: what a site's thread says goes to the site, and nowhere else."""
 
-    names = ("uvicorn.error", "uvicorn.access", "hypercorn.error", "hypercorn.access", "asyncio")
+    names = (
+        "uvicorn.error",
+        "uvicorn.access",
+        "hypercorn.error",
+        "hypercorn.access",
+        "asyncio",
+        "asgilive.wsgiref",
+    )
 
     def __init__(self) -> None:
         self.threads: dict[int, list[str]] = {}
@@ -275,8 +311,8 @@ class Logs:
             return True
         if len(log) < LONGEST_LOG:
             error = record.exc_info[1] if record.exc_info else None
-            why = f" {type(error).__name__}: {error}" if error else ""
-            log.append(f"{record.levelname} {record.getMessage().strip()}{why}")
+            why = f" {describe(error)}" if error else ""
+            log.append(f"{record.levelname} {first_line(record.getMessage())}{why}")
         return False
 
 
@@ -286,10 +322,12 @@ LOGS = Logs()
 class ProcessHost:
     """A server as a process of its own, in a group of its own, that ends with this one.
 
-    `words` is the command line, `port` where it will listen. With `ready`, the path of a file in
-    which each worker writes its pid once its application is up, the start waits for `workers`
-    of them.
+    `words` is the command line, `port` where it will listen. In `folder` stands what it prints,
+    and what its `workers` tell of themselves: the start waits for that many. With 0 nobody tells.
+    `asked` says whether this server asks an application to start at all.
     """
+
+    inside = False
 
     def __init__(
         self,
@@ -297,15 +335,15 @@ class ProcessHost:
         port: int,
         *,
         env: Mapping[str, str],
-        ready: Path | None = None,
-        workers: int = 1,
+        folder: Path,
+        workers: int,
+        asked: bool = True,
     ) -> None:
         self.words, self.port, self.env = words, port, env
-        self.ready, self.workers = ready, workers
-        self.forced = False
-        self.error: BaseException | None = None
+        self.folder, self.workers, self.asked = folder, workers, asked
         self._process: subprocess.Popen[bytes] | None = None
-        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115, closed by stop
+        self._printed = b""
+        self._workers: dict[int, dict[str, Any]] = {}
 
     @property
     def running(self) -> bool:
@@ -320,87 +358,97 @@ class ProcessHost:
     @property
     def pids(self) -> list[int]:
         """Of the workers, those alive; of the server where they are not known."""
-        return [pid for pid in self._ready_pids() if _alive(pid)] or [self.pid]
+        return [pid for pid in self._told() if alive(pid)] or [self.pid]
+
+    @property
+    def lifespan(self) -> str:
+        """How the application's start-up went, in the worst case."""
+        states = [worker["lifespan"] for worker in self._told().values()]
+        return max(states, key=lambda state: state.startswith("failed"), default=NOT_ASKED)
+
+    @property
+    def _failure(self) -> str | None:
+        failures = [worker["failure"] for worker in self._told().values()]
+        return next(filter(None, failures), None)
 
     @property
     def log(self) -> list[str]:
         """What the server printed, the first lines of it."""
-        if self._output.closed:
-            return self._last_words
-        self._output.seek(0)
-        return self._output.read(1 << 20).decode("utf-8", "replace").splitlines()[:LONGEST_LOG]
-
-    def has_ended(self) -> bool:
-        """Whether the process is over, by itself or by `stop`."""
-        return self._process is not None and self._process.poll() is not None
+        with contextlib.suppress(FileNotFoundError), (self.folder / "log").open("rb") as file:
+            self._printed = file.read(1 << 20)
+        return self._printed.decode("utf-8", "replace").splitlines()[:LONGEST_LOG]
 
     async def start(self) -> None:
-        """Start, and return when every worker is ready and the port answers, or it has ended."""
+        """Start, and return when every worker is ready and the port answers.
+
+        Raises StartupFailed, or StartupTimeout after `STARTUP` seconds; then it is to be stopped.
+        """
         apart: dict[str, Any] = (
             {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
             if sys.platform == "win32"
             else {"start_new_session": True}
         )
-        self._process = subprocess.Popen(  # noqa: ASYNC220, it returns at once
-            self.words,
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **self.env},
-            **apart,
-        )
-        atexit.register(self._kill)
-        try:
-            await self._listening()
-        except BaseException:
-            self._kill()
-            raise
-
-    async def _listening(self) -> None:
+        with (self.folder / "log").open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: ASYNC220, it returns at once
+                self.words,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self.env},
+                **apart,
+            )
+        atexit.register(self.abandon)
         end = time.monotonic() + STARTUP
-        while not self.has_ended() and not (self._all_ready() and await _answers(self.port)):
+        while not (self._all_ready() and await _answers(self.port)):
+            if not self.running or self.lifespan.startswith("failed"):
+                raise why_not(self.lifespan, self._failure, None, self.log)
             if time.monotonic() > end:
-                said = self.log[-1:] or ["it printed nothing"]
-                raise StartupTimeout(f"not up after {STARTUP:g} s: {said[0]}")
+                said = self.log[-1] if self.log else "it printed nothing"
+                raise StartupTimeout(f"not up after {STARTUP:g} s: {said}")
             await asyncio.sleep(0.01)
 
     async def stop(self, within: float) -> None:
-        """Ask the process to stop; after `within` seconds, end its whole group."""
+        """Ask the process to stop (on Windows: end it); after `within` seconds, end its group."""
         if self._process is None:
             return
-        if not self.has_ended():
-            self.ask()
-            end = time.monotonic() + within
-            while not self.has_ended() and time.monotonic() < end:  # noqa: ASYNC110, no event tells
-                await asyncio.sleep(0.01)
-            self.forced = not self.has_ended()
-        self._kill()
-        self._last_words = self.log
-        self._output.close()
+        self._process.terminate()
+        end = time.monotonic() + within
+        while self.running and time.monotonic() < end:  # noqa: ASYNC110, no event tells
+            await asyncio.sleep(0.01)
+        self.abandon()
 
-    def ask(self) -> None:
-        """SIGTERM; on Windows that is already the end."""
-        if self._process is not None:
-            self._process.terminate()
-
-    def _kill(self) -> None:
+    def abandon(self) -> None:
         """End whatever is left of the process and its group, and collect it."""
-        atexit.unregister(self._kill)
-        assert self._process is not None
+        atexit.unregister(self.abandon)
+        if self._process is None:
+            return
         if sys.platform == "win32":
             self._process.kill()
         else:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._told(), self.log  # the folder may go now
 
     def _all_ready(self) -> bool:
-        return self.ready is None or len(self._ready_pids()) >= self.workers
+        """Whether all workers have told that the application is up, or will not be asked."""
+        states = [worker["lifespan"] for worker in self._told().values()]
+        if len(states) < self.workers or "starting" in states:
+            return False
+        if NOT_ASKED not in states or not self.asked:
+            return True
+        return time.time() - self._workers_file.stat().st_mtime > UNASKED
 
-    def _ready_pids(self) -> list[int]:
-        if self.ready is None or not self.ready.exists():
-            return []
-        return list(dict.fromkeys(int(word) for word in self.ready.read_text().split()))
+    def _told(self) -> dict[int, dict[str, Any]]:
+        """What each worker told last, by its pid."""
+        with contextlib.suppress(FileNotFoundError):
+            lines = self._workers_file.read_text().rpartition("\n")[0].splitlines()
+            self._workers = {worker["pid"]: worker for worker in map(json.loads, lines)}
+        return self._workers
+
+    @property
+    def _workers_file(self) -> Path:
+        return self.folder / "workers"
 
 
 async def _answers(port: int) -> bool:
@@ -413,7 +461,8 @@ async def _answers(port: int) -> bool:
     return True
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether a process is there; on Windows nobody can tell."""
     if sys.platform == "win32":  # there os.kill(pid, 0) ends the process
         return True
     try:

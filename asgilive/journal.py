@@ -11,21 +11,40 @@ import marshal
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from asgilive.recording import Conversation, Entry, from_json, to_json
+from asgilive.recording import (
+    App,
+    Conversation,
+    Entry,
+    Receive,
+    Scope,
+    Send,
+    from_json,
+    observe,
+    to_json,
+)
 
 
 class Journal:
     """What a server process writes: the entries of its calls, times counted from `began`."""
 
-    def __init__(self, folder: str, began: float) -> None:
+    def __init__(self, folder: Path, began: float) -> None:
         self.began = began
         self.count = self.calls = 0
         self.numbers: dict[int, int] = {}
-        path = Path(folder) / f"{os.getpid()}.journal"
-        self.file = path.open("ab", buffering=0)
+        self.file = (folder / f"{os.getpid()}.journal").open("ab", buffering=0)
+
+    def wrap(self, app: App) -> App:
+        """`app`, with everything that crosses its boundary written down."""
+
+        async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
+            self.calls += 1
+            await observe(app, scope, receive, send, partial(self.note, self.calls), self.done)
+
+        return recorded
 
     def note(self, call: int, what: Any, data: Any = None) -> Entry:
         """Write that something happens now."""

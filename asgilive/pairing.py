@@ -25,7 +25,6 @@ Row = dict[str, Any]
 FROM_SERVER = ("type", "scheme", "client", "server")
 FROM_BYTES = ("method", "path", "raw_path", "query_string", "http_version", "headers")
 NO_MESSAGE = "no message asked for this"
-LONGEST = 2048  # bytes of one body or frame that a row carries; the drawing cuts further
 
 
 @dataclass(slots=True)
@@ -93,19 +92,20 @@ def rows(connection: Connection) -> list[Row]:
 
 
 def steps(entries: Iterable[Entry]) -> list[Row]:
-    """Entries as steps for `drawing.sequence`, in order of time."""
-    found = [step for entry in entries for step in _step(entry)]
-    return sorted(found, key=lambda step: step["t"])
+    """Entries as steps for `drawing.sequence`, in order of time; the first is at 0."""
+    found = sorted((step for e in entries for step in _step(e)), key=lambda step: step["t"])
+    zero = found[0]["t"] if found else 0.0
+    return [step | {"t": step["t"] - zero} for step in found]
 
 
-def crossing(entry: Entry) -> Row:
-    """A receive or send as `drawing.call` takes it."""
+def crossing(entry: Entry, zero: float) -> Row:
+    """A receive or send as `drawing.call` takes it; times count from `zero`."""
     message = entry.data if isinstance(entry.data, dict) else {}
     return {
         "role": entry.what,
         "name": str(message.get("type", "")) or ("waiting" if entry.took is None else "?"),
         "keys": [(key, shown(value)) for key, value in message.items() if key != "type"],
-        "t": entry.t,
+        "t": entry.t - zero,
         "took": entry.took,
         "error": entry.error,
     }
@@ -202,7 +202,7 @@ class _Drawn:
                 yield _pair("scope", "in", piece, raw, keys, self._indent(piece, span))
             else:
                 yield self._stray("in", piece, "end of the head" if piece.name == "end" else "")
-        yield {"row": "own", "keys": _own(scope), "note": "not in the bytes: the server knows"}
+        yield {"row": "own", "keys": _own(scope), "note": "the server fills these in"}
 
     def _request_keys(
         self, piece: wire.Field, raw: bytes, scope: dict[str, Any], headers: _Headers
@@ -253,8 +253,9 @@ class _Drawn:
         headers = _Headers(entry.data.get("headers", ()))
         for piece in wire.fields(head, span.start):
             raw = self.both.bytes_out[piece.start : piece.end]
-            if piece.name == "status" and "status" in entry.data:
-                yield _pair("send", way, piece, raw, [("status", shown(entry.data["status"]))])
+            if piece.name == "status":
+                said = [("status", shown(entry.data["status"]))] if "status" in entry.data else []
+                yield _pair("send", way, piece, raw, said or [("", "the connection is accepted")])
             elif piece.name == "header" and (keys := headers.take(raw)):
                 yield _pair("send", way, piece, raw, keys)
             else:
@@ -308,7 +309,7 @@ class _Drawn:
         for span in stretches:
             if span.body[1] > at:
                 start = span.start if span.body[0] >= at else span.payload[0] + at - span.body[0]
-                raw = self._bytes(way)[start : span.end][:LONGEST]
+                raw = self._bytes(way)[start : span.end]
                 role = None if way == "in" else "server"
                 yield {"row": "bytes", "at": start, "bytes": raw, "note": text, "role": role}
 
@@ -394,10 +395,11 @@ class _Drawn:
 
     def _stray(self, way: str, span: wire.Span | wire.Field, note: str) -> Row:
         """Bytes that belong to no message."""
-        raw = self._bytes(way)[span.start : span.end][:LONGEST]
+        raw = self._bytes(way)[span.start : span.end]
         wrong = isinstance(span, wire.Span) and span.part == "error"
         role = "error" if wrong else "server" if way == "out" else None
-        return {"row": "bytes", "at": span.start, "bytes": raw, "note": note, "role": role}
+        row = {"row": "bytes", "at": span.start, "bytes": raw, "note": note, "role": role}
+        return row | ({"hex": True} if isinstance(span, wire.Span) and span.frame else {})
 
     def _tape(self, way: str, spans: list[wire.Span], name: str) -> Row:
         size = sum(span.end - span.start for span in spans)
@@ -598,9 +600,10 @@ def _step(entry: Entry) -> Iterator[Row]:
         detail = f"refused: {entry.error}" if entry.error else _detail(data)
         yield _arrow(t, "app", "server", "error" if entry.error else "send", text, detail)
     elif what == "close":
-        who = str(data).partition(":")[0]
+        who, _, error = str(data).partition(": ")
+        text = f"the {who} hangs up" + (f" ({error})" if error else "")
         at = "client" if who == "client" else "server"
-        yield {"t": t, "event": f"the {who} hangs up", "at": at, "role": "error"}
+        yield {"t": t, "event": text, "at": at, "role": "error" if error else at}
     elif what == "return":
         yield {"t": t, "event": "the app returns", "at": "app", "role": "app", "ends": True}
     elif what == "raise":

@@ -1,8 +1,8 @@
 """An application of a notebook as a program of its own: what another process can import.
 
 Rules: a process sees files, not a kernel's memory. `"module:name"` is taken as it is; for an object
-the last executed cell that binds its name at top level is written to a file, without its top-level
-statements that await, and that file is the program.
+the last executed cell that binds its name at top level is written to a file, line by line where it
+was, without its top-level statements that await and those that need what these bound.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import ast
 import builtins
 import hashlib
 import os
+import symtable
 import sys
-import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+NOTEBOOK_ONLY = {"get_ipython", "display"}  # IPython's: what a magic becomes, and a built-in
 
 
 class NotAProgram(Exception):
@@ -30,22 +33,25 @@ class Program:
     folder: str
 
 
-def program_of(app: Any) -> Program:
-    """The program for an application. Raises NotAProgram with the next step."""
+def program_of(app: Any, folder: Path) -> Program:
+    """The program for an application, written to `folder` if need be. Raises NotAProgram."""
     if isinstance(app, str):
         return Program(app, os.getcwd())
-    shell = _shell()
-    name = _name_of(app, shell.user_ns) if shell else None
-    if shell is None or name is None:
+    kernel = shell()
+    name = _name_of(app, kernel.user_ns) if kernel else None
+    if kernel is None or name is None:
         raise NotAProgram(
-            "a process imports its application: give its import string, as in"
-            ' serve("apps.counter:app", workers=2)'
+            "a process imports its application: give it a name in a cell, or give its import"
+            ' string, as in serve("apps.counter:app", workers=2)'
         )
-    source = _binding_cell(name, shell.history_manager.input_hist_raw)
-    return Program(f"{_write(_without_await(source, name)).stem}:{name}", str(_folder()))
+    source = _without_await(_binding_cell(name, kernel.history_manager.input_hist_parsed), name)
+    module = f"app_{hashlib.sha256(source.encode()).hexdigest()[:8]}"
+    (folder / f"{module}.py").write_text(source, encoding="utf-8")
+    return Program(f"{module}:{name}", str(folder))
 
 
-def _shell() -> Any:
+def shell() -> Any:
+    """IPython's shell, None outside a notebook."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython else None
 
@@ -58,50 +64,48 @@ def _name_of(app: Any, names: dict[str, Any]) -> str | None:
 
 def _binding_cell(name: str, cells: list[str]) -> str:
     for source in reversed(cells):
-        if name in _bound(_parsed(source)):
+        if name in _names(_parsed(source))[0]:
             return source
     raise NotAProgram(f"no cell of this notebook binds {name}: define it in one cell")
 
 
 def _parsed(source: str) -> ast.Module:
-    """The cell's syntax tree; cells with magics do not parse and bind nothing."""
+    """The cell's syntax tree; one that is no Python binds nothing."""
     try:
         return ast.parse(source)
     except SyntaxError:
         return ast.Module([], [])
 
 
-def _bound(tree: ast.Module) -> set[str]:
-    """Names that the top-level statements of a cell bind."""
-    names: set[str] = set()
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {(a.asname or a.name).split(".")[0] for a in node.names}
-        else:
-            names |= set(filter(None, map(_stored, ast.walk(node))))
-    return names
+def _names(node: ast.AST) -> tuple[set[str], set[str]]:
+    """The global names that a piece of program binds, and those that it needs."""
+    tables = _tables(symtable.symtable(ast.unparse(node), "cell", "exec"))
+    found = [symbol for table in tables for symbol in table.get_symbols() if symbol.is_global()]
+    bound = {s.get_name() for s in found if s.is_assigned() or s.is_imported()}
+    return bound, {s.get_name() for s in found if s.is_referenced()}
 
 
-def _stored(node: ast.AST) -> str:
-    """The name that a node binds, or nothing."""
-    return node.id if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else ""
+def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for child in table.get_children():
+        yield from _tables(child)
 
 
 def _without_await(source: str, name: str) -> str:
-    """The cell's statements that do not await at top level; raises where one needs another cell."""
+    """The cell as a program; raises where a definition needs what is not in it."""
     tree = _parsed(source)
-    kept = [node for node in tree.body if not _awaits(node)]
-    program = ast.Module(kept, [])
-    missing = sorted(_used(program) - _bound(program) - set(dir(builtins)) - {"__name__"})
+    dropped = [node for node in tree.body if _awaits(node)]
+    while more := _bereft(tree, dropped):
+        dropped += more
+    bound, needed = _names(_without(tree, dropped))
+    missing = sorted(needed - bound - (set(dir(builtins)) - NOTEBOOK_ONLY) - {"__file__"})
     if missing:
         raise NotAProgram(
-            f"the program of {name} needs `{missing[0]}`, which another cell defined: a process"
-            " imports a file and sees nothing else. Put it in the same cell, or in a file in apps/"
+            f"the program of {name} needs `{missing[0]}`, which is not in its cell, or only by an"
+            " `await`: a process imports a file and sees nothing else. Put it in the same cell, or"
+            " in a file in apps/"
         )
-    lines = source.splitlines()
-    return "\n".join(_text(node, lines) for node in kept) + "\n"
+    return _blanked(source, dropped)
 
 
 def _awaits(node: ast.AST) -> bool:
@@ -109,40 +113,32 @@ def _awaits(node: ast.AST) -> bool:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
         return False
     here = isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)
+    here = here or (isinstance(node, ast.comprehension) and bool(node.is_async))
     return here or any(_awaits(child) for child in ast.iter_child_nodes(node))
 
 
-def _used(tree: ast.AST) -> set[str]:
-    """Names that are read somewhere and bound nowhere below: what must come from outside."""
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    local = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
-    local |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    named = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler)
-    local |= {node.name or "" for node in ast.walk(tree) if isinstance(node, named)}
-    local |= {
-        (alias.asname or alias.name).split(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for alias in node.names
-    }
-    return {node.id for node in names if isinstance(node.ctx, ast.Load)} - local
+def _bereft(tree: ast.Module, dropped: list[ast.stmt]) -> list[ast.stmt]:
+    """Statements, not definitions, that need a name which only dropped ones bind."""
+    kept = _without(tree, dropped)
+    lost = (_names(tree)[0] - _names(kept)[0]) | NOTEBOOK_ONLY
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    steps = [node for node in kept.body if not isinstance(node, definitions)]
+    return [node for node in steps if _names(node)[1] & lost]
 
 
-def _text(node: ast.stmt, lines: list[str]) -> str:
-    """A statement's lines; a decorator stands above what `ast` calls its first line."""
-    decorators = getattr(node, "decorator_list", [])
-    first = min([node.lineno, *(d.lineno for d in decorators)])
-    return "\n".join(lines[first - 1 : node.end_lineno])
+def _without(tree: ast.Module, dropped: list[ast.stmt]) -> ast.Module:
+    return ast.Module([node for node in tree.body if node not in dropped], [])
 
 
-def _folder() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"asgilive-{os.getpid()}"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-def _write(source: str) -> Path:
-    digest = hashlib.sha256(source.encode()).hexdigest()[:8]
-    path = _folder() / f"app_{digest}.py"
-    path.write_text(source, encoding="utf-8")
-    return path
+def _blanked(source: str, dropped: list[ast.stmt]) -> str:
+    """The source with an idle `0` for each dropped statement, so that all lines stay in place."""
+    lines = source.encode().splitlines(keepends=True)
+    for node in dropped:
+        last = node.end_lineno or node.lineno
+        for number in range(node.lineno, last + 1):
+            line = lines[number - 1]
+            start = node.col_offset if number == node.lineno else 0
+            end = node.end_col_offset if number == last else len(line.rstrip(b"\r\n"))
+            idle = b"0" if number == node.lineno else b""
+            lines[number - 1] = line[:start] + idle.ljust((end or 0) - start) + line[end:]
+    return b"".join(lines).decode()

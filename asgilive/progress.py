@@ -1,10 +1,10 @@
 """Which exercises are solved: a small JSON file in the reader's own folder.
 
 `{"2.1": {"ok": "2026-11-22", "tries": 3}}`: the day of the first pass, and the tries: those that
-failed, and the first that passed. Rules: no name, no code of the reader; written whole under another name and renamed,
-so that a file is never half there; a file that cannot be read is set aside, one that cannot be
-written is done without. `ASGILIVE_PROGRESS=<file>` moves it, `ASGILIVE_PROGRESS=off` keeps it in
-this process only.
+failed, and the first that passed. Rules: no name, no code of the reader; written whole under
+another name and renamed, so that a file is never half there; a file that cannot be read is set
+aside, one that cannot be written is done without. `ASGILIVE_PROGRESS=<file>` moves it,
+`ASGILIVE_PROGRESS=off` keeps it in this process only.
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ What = Literal["open", "in", "eof", "out", "close", "call", "receive", "send", "
 
 T = TypeVar("T")
 
+CARD = b"text/x-asgilive-card"  # what a site's card accepts when it asks whether the site is there
+
 MOST_ENTRIES = 20_000
 MOST_BYTES = 32 << 20
 RECENT = 0.02  # seconds after which what has not moved counts as waiting
@@ -106,7 +108,9 @@ class Call:
     def _figure(self) -> drawing.Figure:
         from asgilive.spec import spec
 
-        messages = [pairing.crossing(e) for e in self.entries if e.what in ("receive", "send")]
+        messages = [
+            pairing.crossing(e, self.began) for e in self.entries if e.what in ("receive", "send")
+        ]
         return drawing.call(
             self.scope, messages, self.ended, self.error, self.took, spec.links(self.scope)
         )
@@ -172,6 +176,7 @@ class Conversation:
         self._entries: list[Entry] = []
         self._sizes = {"wire": 0, "messages": 0}  # a body counts once in each
         self._ports: dict[str, list[tuple[float, int]]] = {}  # a port may be used again later
+        self._ignored: set[int | None] = set()
         self._connected: set[int | None] = set()
         self._open: dict[int | None, int] = {}  # by connection: its calls that are not over
         self._last: dict[int | None, float] = {}
@@ -190,6 +195,8 @@ class Conversation:
 
     def append(self, entry: Entry) -> None:
         """Append an entry, unless the recording is full."""
+        if entry.connection in self._ignored:
+            return
         self._last[entry.connection] = entry.t
         if entry.what in ("open", "close"):
             self._connected ^= {entry.connection}
@@ -208,6 +215,12 @@ class Conversation:
         if port is not None:
             self._ports.setdefault(str(port), []).append((entry.t, number))
         return number
+
+    def ignore(self, connection: int) -> None:
+        """Leave a connection out of the recording, with the calls it makes."""
+        self._ignored.add(connection)
+        self._connected.discard(connection)
+        self._entries = [e for e in self._entries if e.connection != connection]
 
     def alias(self, port: int, connection: int) -> None:
         """A relay's own outgoing port: to the server behind it, that is the client."""
@@ -255,13 +268,13 @@ class Conversation:
             await asyncio.sleep(0.001)
 
     def _is_moving(self, number: int | None) -> bool:
-        self._bring()
+        self.bring()
         quiet = time.perf_counter() - self.began - self._last.get(number, 0.0)
         return number in self._connected or (self._open.get(number, 0) > 0 and quiet < RECENT)
 
     def clear(self) -> None:
         """Forget what was recorded; numbers go on."""
-        self._bring()
+        self.bring()
         self._entries.clear()
         self._sizes, self.full = dict.fromkeys(self._sizes, 0), False
 
@@ -270,10 +283,11 @@ class Conversation:
     @property
     def entries(self) -> list[Entry]:
         """Everything in order of time."""
-        self._bring()
+        self.bring()
         return sorted(self._entries, key=lambda entry: entry.t)
 
-    def _bring(self) -> None:
+    def bring(self) -> None:
+        """Take in what other processes have written so far."""
         for bring in self.sources:
             bring(self)
 
@@ -480,6 +494,8 @@ class Tap(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Note the bytes, then hand them on."""
+        if CARD in data:
+            self.conversation.ignore(self.number)
         self.conversation.add("in", self.number, None, bytes(data))
         self._inside(self.inner.data_received, data)
 

@@ -9,10 +9,14 @@ and {python} are filled in. `options` are passed on under the server's own names
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.metadata
 import importlib.util
+import io
+import logging
 import shlex
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
 from typing import Any
@@ -64,25 +68,69 @@ async def hypercorn(app: Any, sock: socket.socket, **options: Any) -> None:
 
 async def wsgiref(app: Any, sock: socket.socket) -> None:
     """The standard library's WSGI server: one thread, one client at a time."""
+    loop = asyncio.get_running_loop()
+    server = _wsgi_server(app, sock, lambda text: loop.call_soon_threadsafe(_LOG.error, "%s", text))
+    running = asyncio.ensure_future(asyncio.to_thread(server.serve_forever, 0.02))
+    try:
+        await asyncio.shield(running)
+    finally:
+        server.hang_up()
+        await asyncio.to_thread(server.shutdown)
+        server.server_close()
+
+
+_LOG = logging.getLogger("asgilive.wsgiref")
+
+
+def _wsgi_server(app: Any, sock: socket.socket, say: Callable[[str], object]) -> Any:
+    """The server on our socket: it says what it would print, and can be made to hang up."""
     from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-    class Quiet(WSGIRequestHandler):
+    class Handler(WSGIRequestHandler):
         def log_message(self, *_: Any) -> None:
-            """Say nothing: a thread's words land in whichever cell runs."""
+            """Requests are no news."""
 
-    server = WSGIServer(sock.getsockname(), Quiet, bind_and_activate=False)
+        def get_stderr(self) -> Any:
+            return _Said(say)
+
+    class Server(WSGIServer):
+        client: socket.socket | None = None
+
+        def get_request(self) -> Any:
+            self.client, address = super().get_request()
+            return self.client, address
+
+        def handle_error(self, *_: Any) -> None:
+            say(str(sys.exc_info()[1]))
+
+        def hang_up(self) -> None:
+            """On a client that says nothing: the one thread waits for it."""
+            if self.client is not None:
+                with contextlib.suppress(OSError):
+                    self.client.shutdown(socket.SHUT_RDWR)
+
+    server = Server(sock.getsockname(), Handler, bind_and_activate=False)
     server.socket.close()
     server.socket = sock
     server.server_name, server.server_port = sock.getsockname()
     server.setup_environ()
     server.set_app(app)
-    running = asyncio.ensure_future(asyncio.to_thread(server.serve_forever, 0.02))
-    try:
-        await asyncio.shield(running)
-    finally:
-        server.shutdown()
-        server.server_close()
-        await asyncio.wait({running})
+    return server
+
+
+class _Said(io.StringIO):
+    """A stream for complaints: of a traceback, the last line says it all."""
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        super().__init__()
+        self.say = say
+
+    def flush(self) -> None:
+        """wsgiref flushes when it has printed a traceback."""
+        if text := self.getvalue().strip():
+            self.say(text.splitlines()[-1])
+        self.seek(0)
+        self.truncate()
 
 
 # Servers that run in a thread. A WSGI server is no asyncio server: its wire is seen by a relay.
@@ -112,6 +160,17 @@ def find(name: str) -> None:
         raise NotInstalled(f"{name} is not installed: pip install {name}")
 
 
+def check_workers(server: str | Server, workers: int | None) -> None:
+    """Raise ValueError for workers that this server cannot have."""
+    if not isinstance(server, str) or server not in COMMANDS:
+        name = server if isinstance(server, str) else "a server of your own"
+        raise ValueError(f"{name} runs in a thread of this process: leave workers out")
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers={workers}: a server has at least one")
+    if workers not in (None, 1) and "{workers}" not in COMMANDS[server]:
+        raise ValueError(f"{server} is one process: workers=1, or another server")
+
+
 def label(name: str, options: Mapping[str, Any]) -> str:
     """Name and version for captions; for uvicorn also which parser reads HTTP."""
     if name == "wsgiref":
@@ -138,8 +197,14 @@ def _installed(name: str) -> bool:
 
 def command(template: str, options: Mapping[str, Any], **values: object) -> list[str]:
     """A command line, filled in; options become flags: log_level="error" is --log-level error."""
-    words = [word.format(**values) for word in shlex.split(template)]
+    words = [_filled(word, values) for word in shlex.split(template)]
     return words + [word for name, value in options.items() for word in _flag(name, value)]
+
+
+def _filled(word: str, values: Mapping[str, object]) -> str:
+    for name, value in values.items():  # other braces are the program's own
+        word = word.replace("{" + name + "}", str(value))
+    return word
 
 
 def _flag(name: str, value: Any) -> list[str]:

@@ -10,19 +10,21 @@ from __future__ import annotations
 import contextlib
 import datetime
 import errno
-import inspect
 import os
-import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asgilive import drawing, servers
+from asgilive import application, drawing, servers
+from asgilive.application import Lifespan, name_of
 from asgilive.cable import Cable
+from asgilive.clients import Later
 from asgilive.hosting import (
+    NOT_ASKED,
     UNSEEN,
     ProcessHost,
     StartupFailed,
@@ -31,14 +33,15 @@ from asgilive.hosting import (
     ThreadHost,
 )
 from asgilive.journal import Journals
-from asgilive.program import NotAProgram, program_of
-from asgilive.recording import App, Conversation, Message, Receive, Scope, Send, describe
+from asgilive.program import NotAProgram, Program, program_of, shell
+from asgilive.recording import App, Conversation
 from asgilive.servers import NotInstalled, Server
 
 __all__ = [
     "NotAProgram",
     "NotInstalled",
     "PortTaken",
+    "Serving",
     "Site",
     "StartupFailed",
     "StartupTimeout",
@@ -52,60 +55,20 @@ class PortTaken(OSError):
     """The port that was asked for is not free."""
 
 
-class Lifespan:
-    """The application's lifespan as the site shows it, watched at its boundary."""
-
-    def __init__(self, app: App, mode: str) -> None:
-        self.app = app
-        self.state = "off" if mode == "off" else "not asked"
-        self.failure: str | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            await self.app(scope, receive, send)
-            return
-        self.state = "starting"
-        try:
-            await self.app(scope, receive, self._watching(send))
-        except Exception as error:
-            if self.state == "starting":
-                self.state = f"not supported ({type(error).__name__})"
-                self.failure = f"the application raised {describe(error)} in its lifespan"
-            raise
-        finally:
-            if self.state == "starting":
-                self.state = "not supported (it returned)"
-
-    def _watching(self, send: Send) -> Send:
-        async def watched(message: Message) -> None:
-            kind, text = message.get("type"), message.get("message") or "no reason given"
-            if kind == "lifespan.startup.complete":
-                self.state = "complete"
-            elif kind == "lifespan.startup.failed":
-                self.state, self.failure = f"failed: {text}", f"lifespan.startup.failed: {text}"
-            await send(message)
-
-        return watched
-
-    @property
-    def starting(self) -> bool:
-        """Whether the application has been asked to start and has not answered."""
-        return self.state == "starting"
-
-
 class Site:
     """A running server: its addresses, its recording, its end. It shows as a card."""
 
-    def __init__(self, name: str, about: str, sock: socket.socket) -> None:
+    def __init__(self, name: str, about: str, port: int, record: bool) -> None:
         self.name = name
         self.about = about
-        self.port: int = sock.getsockname()[1]
+        self.port = port
         self.conversation: Conversation | None = None
+        if record:
+            today = datetime.date.today().isoformat()
+            self.conversation = Conversation({"server": about, "date": today})
         self.command: str | None = None
         self._hosts: list[ThreadHost | ProcessHost] = []
-        self._watch: Lifespan | None = None
-        self._clean: list[Callable[[], None]] = [sock.close]
-        self._key: object = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def url(self) -> str:
@@ -125,13 +88,12 @@ class Site:
     @property
     def lifespan(self) -> str:
         """How the application's start-up went, in words."""
-        return self._watch.state if self._watch else "off"
+        return self._hosts[0].lifespan
 
     @property
     def pid(self) -> int:
         """Of the server's process; this process where the server is a thread."""
-        first = self._hosts[0]
-        return first.pid if isinstance(first, ProcessHost) else os.getpid()
+        return self._hosts[0].pid
 
     @property
     def pids(self) -> list[int]:
@@ -146,7 +108,7 @@ class Site:
     @property
     def running(self) -> bool:
         """Whether the server is there."""
-        return bool(self._hosts) and all(host.running for host in self._hosts)
+        return all(host.running for host in self._hosts)
 
     async def stop(self, *, within: float = 3.0) -> None:
         """Stop the server, gracefully at first; again is harmless.
@@ -154,47 +116,43 @@ class Site:
         After `within` seconds the last resort is used, and `log` says so. Raises RuntimeError
         when called inside the application, StillRunning where nothing helps: a call into C.
         """
-        for host in reversed(self._hosts):
-            await host.stop(within)
-        self._finish()
-
-    def ask_to_stop(self) -> None:
-        """Ask, and do not wait: for a cell that was interrupted."""
-        for host in self._hosts:
-            host.ask()
-        self._finish()
-
-    def _finish(self) -> None:
-        while self._clean:
-            self._clean.pop()()
-        _SITES.forget(self)
+        if any(host.inside for host in self._hosts):
+            raise RuntimeError(
+                "stop was called inside the application that it would stop, which then waits for"
+                " itself: call it from a cell or another program"
+            )
+        try:
+            for host in reversed(self._hosts):
+                await host.stop(within)
+        finally:
+            self._finish()
 
     async def _start(self) -> None:
         try:
             for host in self._hosts:
                 await host.start()
-                if host.has_ended():
-                    raise self._failed(host)
         except Exception:
-            await self.stop()
+            with contextlib.suppress(StillRunning):
+                await self.stop(within=1.0)
             raise
-        except BaseException:
-            self.ask_to_stop()
+        except BaseException:  # the cell was interrupted: there is no time to wait
+            for host in self._hosts:
+                host.abandon()
+            self._finish()
             raise
+        _SITES.keep(self)
 
-    def _failed(self, host: ThreadHost | ProcessHost) -> StartupFailed:
-        failure = self._watch.failure if self._watch else None
-        words = failure or (describe(host.error) if host.error else None)
-        last = host.log[-1:] if words is None else []
-        text = words or (last[0] if last else "the server ended before it listened")
-        error = StartupFailed(text)
-        error.__cause__ = host.error
-        return error
+    def _finish(self) -> None:
+        _SITES.forget(self)
+        if self._folder is not None:
+            if self.conversation is not None:
+                self.conversation.bring()
+            self._folder.cleanup()
 
     def _figure(self) -> drawing.Figure:
         up = self.running
         facts = [("at" if up else "was at", self.url), ("server", self.about)]
-        facts += [("lifespan", self.lifespan)]
+        facts += [("process", self._owner()), ("lifespan", self.lifespan)]
         if self.conversation is None:
             facts.append(("recorded", "no: serve(…, record=True)"))
         return drawing.card(
@@ -205,6 +163,13 @@ class Site:
             log=self.log,
         )
 
+    def _owner(self) -> str:
+        """Who owns the socket."""
+        first = self._hosts[0]
+        if isinstance(first, ProcessHost):
+            return f"{first.pid}, its own"
+        return f"{os.getpid()}, this kernel's, in the thread {first.name!r}"
+
     def _repr_html_(self) -> str:
         return self._figure()._repr_html_()
 
@@ -212,35 +177,7 @@ class Site:
         return repr(self._figure())
 
 
-class Serving:
-    """A site that is not started yet: `await` it, or `async with` it."""
-
-    def __init__(self, start: Callable[[], Any]) -> None:
-        self._start = start
-        self._site: Site | None = None
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self._go().__await__()
-
-    async def _go(self) -> Any:
-        if self._site is None:
-            self._site = await self._start()
-        return self._site
-
-    async def __aenter__(self) -> Any:
-        return await self._go()
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._site is not None
-        await self._site.stop()
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise AttributeError(f"the site has no .{name} yet: {self!r}")
-
-    def __repr__(self) -> str:
-        return "not started: write `site = await serve(app)`"
+Serving = Later[Site]
 
 
 def serve(
@@ -267,8 +204,10 @@ def serve(
     application that no other process can import; StartupFailed with the application's reason;
     StartupTimeout after 10 s, with what the application was doing. Taught in chapter 1.
     """
-    wanted = _Wanted(app, server, record, workers, command, port, dict(env or {}), options)
-    return Serving(wanted.start)
+    wanted = _Wanted(app, server, record, workers, command, port, env, options)
+    wanted.check()
+    words = "not started: write `site = await serve(app)`"
+    return Later(wanted.start, Site.stop, words)
 
 
 def relay(
@@ -278,7 +217,7 @@ def relay(
     rate: float | None = None,
     cut: int | None = None,
     record: bool = False,
-) -> Serving:
+) -> Later[RelaySite]:
     """A cable with faults in front of a server: `link = await relay(site, delay=0.1)`.
 
     `delay` is in seconds each way, `rate` in bytes a second each way, `cut` drops each connection
@@ -286,7 +225,8 @@ def relay(
     the bytes. Taught in chapter 8.
     """
     cable = Cable(target, delay=delay, rate=rate, cut=cut)
-    return Serving(lambda: _start_relay(cable, record))
+    words = "not started: write `link = await relay(site)`"
+    return Later(lambda: _start_relay(cable, record), Site.stop, words)
 
 
 class RelaySite(Site):
@@ -302,206 +242,170 @@ class RelaySite(Site):
 async def _start_relay(cable: Cable, record: bool) -> RelaySite:
     await _SITES.replace()
     sock = _listen(0)
-    site = RelaySite("relay", f"a cable to {cable.host}:{cable.port}", sock)
+    where = f"a cable to {cable.host}:{cable.port}"
+    site = RelaySite("relay", where, sock.getsockname()[1], record)
     site.cable = cable
-    if record:
-        site.conversation = Conversation({"server": site.about, "date": _today()})
-    site._hosts = [_thread(site, "relay", sock, cable.serve, site.conversation)]
+    site._hosts = [_thread(site, "relay", sock, cable.serve)]
     await site._start()
-    _SITES.keep(site)
     return site
 
 
+@dataclass
 class _Wanted:
     """What `serve` was asked for, until it is started."""
 
-    def __init__(
-        self,
-        app: App | str | None,
-        server: str | Server,
-        record: bool,
-        workers: int | None,
-        command: str | None,
-        port: int,
-        env: dict[str, str],
-        options: dict[str, Any],
-    ) -> None:
-        self.app, self.server, self.record = app, server, record
-        self.workers, self.command, self.port = workers, command, port
-        self.env, self.options = env, options
-        known = isinstance(server, str) and server in servers.IN_THREAD
-        own = not isinstance(server, str)
-        self.as_process = bool(workers or command) or not (known or own)
-        self.check()
+    app: App | str | None
+    server: str | Server
+    record: bool
+    workers: int | None
+    command: str | None
+    port: int
+    env: Mapping[str, str] | None
+    options: dict[str, Any]
+
+    @property
+    def as_process(self) -> bool:
+        """Whether this is a program of its own."""
+        in_thread = self.server in servers.IN_THREAD or not isinstance(self.server, str)
+        return self.workers is not None or self.command is not None or not in_thread
 
     def check(self) -> None:
         """Say at once what cannot work."""
-        if isinstance(self.server, str) and self.command is None:
+        if self.env is not None and not self.as_process:
+            raise ValueError("env is what a process is given: this server is a thread; add workers")
+        if self.command is not None:
+            self._check_command(self.command)
+            return
+        if isinstance(self.server, str):
             servers.find(self.server)
-        if self.workers is not None and self.workers < 1:
-            raise ValueError(f"workers={self.workers}: a server has at least one")
-        if self.command is None and isinstance(self.server, str):
-            _check_app(self.app, self.server, self.options)
+            if self._speaks_asgi and not isinstance(self.app, str):
+                application.check(self.app)
+        if self.as_process:
+            servers.check_workers(self.server, self.workers)
+
+    def _check_command(self, command: str) -> None:
+        if ("{app}" in command) != (self.app is not None):
+            wrong = "has an {app}" if self.app is None else "has no {app} for it"
+            given = "none was given" if self.app is None else name_of(self.app)
+            raise ValueError(f"the application: {given}, and the command {wrong}: {command}")
+
+    @property
+    def _speaks_asgi(self) -> bool:
+        interface = self.options.get("interface", "auto")
+        return self.server != "wsgiref" and interface in ("auto", "asgi", "asgi3")
 
     async def start(self) -> Site:
         """Replace what this cell started before, and start."""
         await _SITES.replace()
         site = self._as_process() if self.as_process else self._as_thread()
         await site._start()
-        _SITES.keep(site)
         return site
 
-    # in a thread
-
-    def _as_thread(self) -> Site:
-        sock = _listen(self.port)
-        site = Site(_name(self.app, self.server), self._about(), sock)
-        app = self._prepared(site)
-        server = servers.IN_THREAD[self.server] if isinstance(self.server, str) else self.server
-        serve = servers.bound(server, app, self.options)
-        if isinstance(self.server, str) and self.server in servers.WITHOUT_TRANSPORT:
-            inner = _listen(0) if self.record else sock
-            host = ThreadHost(f"asgilive {site.name}", inner, serve, unseen=0.0)
-            site._hosts = [host]
-            if self.record:
-                site._hosts.append(self._cable_to(site, inner.getsockname()[1], sock))
-            return site
-        unseen = None if isinstance(self.server, str) else UNSEEN
-        watch = site._watch
-        busy = (lambda: watch.starting) if watch else (lambda: False)
-        name = f"asgilive {site.name}"
-        host = _thread(site, name, sock, serve, site.conversation, unseen=unseen, busy=busy)
-        site._hosts = [host]
-        return site
-
-    def _prepared(self, site: Site) -> Any:
-        """The application with its lifespan watched and its boundary recorded."""
-        if self.record:
-            site.conversation = Conversation({"server": site.about, "date": _today()})
-        if self.app is None or self.server in servers.WITHOUT_LIFESPAN:
-            return self.app
-        app: Any = _imported(self.app) if isinstance(self.app, str) else self.app
-        site._watch = Lifespan(app, str(self.options.get("lifespan", "auto")))
-        return site.conversation.wrap(site._watch) if site.conversation else site._watch
+    def _site(self, about: str, port: int) -> Site:
+        name = name_of(self.server if self.app is None else self.app)
+        return Site(name, about, port, self.record)
 
     def _about(self) -> str:
         if isinstance(self.server, str):
             return servers.label(self.server, self.options)
-        return getattr(self.server, "__name__", type(self.server).__name__)
+        return name_of(self.server)
+
+    # in a thread
+
+    def _as_thread(self) -> Site:
+        app: Any = application.load(self.app) if isinstance(self.app, str) else self.app
+        sock = _listen(self.port)
+        site = self._site(self._about(), sock.getsockname()[1])
+        lifespan = None
+        if app is not None and self._speaks_asgi:
+            state = "off" if self.options.get("lifespan") == "off" else NOT_ASKED
+            app = lifespan = Lifespan(app, state)
+            app = site.conversation.wrap(app) if site.conversation else app
+        server = servers.IN_THREAD[self.server] if isinstance(self.server, str) else self.server
+        serve = servers.bound(server, app, self.options)
+        if self.server in servers.WITHOUT_TRANSPORT:
+            site._hosts = self._seen_from_outside(site, sock, serve)
+        else:
+            unseen = None if isinstance(self.server, str) else UNSEEN
+            more = {"unseen": unseen, "lifespan": lifespan}
+            site._hosts = [_thread(site, f"asgilive {site.name}", sock, serve, **more)]
+        return site
+
+    def _seen_from_outside(
+        self, site: Site, sock: socket.socket, serve: Callable[[socket.socket], Any]
+    ) -> list[ThreadHost | ProcessHost]:
+        """A server that opens no asyncio server; its wire is recorded by a cable in front."""
+        name = f"asgilive {site.name}"
+        if not self.record:
+            return [ThreadHost(name, sock, serve, unseen=0.0)]
+        inner = _listen(0)
+        cable = _cable_to(site, inner.getsockname()[1], sock)
+        return [ThreadHost(name, inner, serve, unseen=0.0), cable]
 
     # in a process
 
     def _as_process(self) -> Site:
-        sock = _listen(self.port)
-        port = sock.getsockname()[1]
         template = self.command or servers.COMMANDS[str(self.server)]
-        about = template.split()[0] if self.command else self._about()
-        site = Site(_name(self.app, self.server), about, sock)
-        if self.record:
-            site.conversation = Conversation({"server": about, "date": _today()})
-            port = _free_port()
+        about = Path(template.split()[0]).name if self.command else self._about()
+        with contextlib.ExitStack() as undo:
+            folder = tempfile.TemporaryDirectory(prefix="asgilive-", ignore_cleanup_errors=True)
+            undo.callback(folder.cleanup)
+            program = program_of(self.app, Path(folder.name)) if "{app}" in template else None
+            sock = _listen(self.port)
+            site = self._site(about, sock.getsockname()[1])
+            site._folder = folder
+            port = _free_port() if self.record else site.port
+            site._hosts = [self._process(site, template, port, program, Path(folder.name))]
+            undo.pop_all()
+        if site.conversation:
+            site.conversation.sources.append(Journals(Path(folder.name)).bring)
+            site._hosts.append(_cable_to(site, port, sock))
         else:
             sock.close()
-        folder = Path(tempfile.mkdtemp(prefix="asgilive-"))
-        site._clean.append(lambda: shutil.rmtree(folder, ignore_errors=True))
-        try:
-            site._hosts = [self._process(site, template, port, folder)]
-        except BaseException:
-            site._finish()
-            raise
-        if site.conversation:
-            site.conversation.sources.append(Journals(folder).bring)
-            site._hosts.append(self._cable_to(site, port, sock))
         return site
 
-    def _process(self, site: Site, template: str, port: int, folder: Path) -> ProcessHost:
-        values = {"python": sys.executable, "port": port, "workers": self.workers or 1}
-        ready = None
-        env = dict(self.env)
-        app = ""
-        if "{app}" in template:
-            program = program_of(self.app)
-            ready = folder / "ready"
-            app = "asgilive._worker:app"
-            env |= self._watching(program.target, program.folder, ready, site, folder)
-            site.command = " ".join(
-                servers.command(
-                    template, self.options, app=program.target, **{**values, "python": "python"}
-                )
-            )
-        words = servers.command(template, self.options, app=app, **values)
-        site.command = site.command or " ".join(words)
-        return ProcessHost(words, port, env=env, ready=ready, workers=self.workers or 1)
+    def _process(
+        self, site: Site, template: str, port: int, program: Program | None, folder: Path
+    ) -> ProcessHost:
+        values = {"port": port, "workers": self.workers or 1}
+        shown = program.target if program else ""
+        told = servers.command(template, self.options, app=shown, python="python", **values)
+        site.command = " ".join(told)
+        words = servers.command(
+            template, self.options, app="asgilive._worker:app", python=sys.executable, **values
+        )
+        env = dict(self.env or {})
+        asked = self.server not in servers.WITHOUT_LIFESPAN
+        if program:
+            env |= self._for_worker(site, program, folder)
+        workers = (self.workers or 1) if program else 0
+        return ProcessHost(words, port, env=env, folder=folder, workers=workers, asked=asked)
 
-    def _watching(
-        self, target: str, folder: str, ready: Path, site: Site, records: Path
-    ) -> dict[str, str]:
+    def _for_worker(self, site: Site, program: Program, folder: Path) -> dict[str, str]:
         """What `asgilive._worker` reads from its environment."""
         here = str(Path(__file__).parent.parent)
-        path = os.pathsep.join([folder, here, os.environ.get("PYTHONPATH", "")])
-        env = {"ASGILIVE_PROGRAM": target, "ASGILIVE_READY": str(ready), "PYTHONPATH": path}
-        if self.server in servers.WITHOUT_LIFESPAN or self.options.get("lifespan") == "off":
-            env["ASGILIVE_LIFESPAN"] = "off"
-        if site.conversation:
-            env |= {"ASGILIVE_RECORD": str(records), "ASGILIVE_BEGAN": str(site.conversation.began)}
-        return env
+        path = os.pathsep.join([program.folder, here, os.environ.get("PYTHONPATH", "")])
+        began = {"ASGILIVE_BEGAN": str(site.conversation.began)} if site.conversation else {}
+        return began | {
+            "PYTHONPATH": path,
+            "ASGILIVE_PROGRAM": program.target,
+            "ASGILIVE_FOLDER": str(folder),
+            "ASGILIVE_LIFESPAN": "off" if self.options.get("lifespan") == "off" else NOT_ASKED,
+            "ASGILIVE_PARENT": str(os.getpid()),
+        }
 
-    def _cable_to(self, site: Site, port: int, sock: socket.socket) -> ThreadHost:
-        """A relay in front, where the server has no transport to tap."""
-        cable = Cable(f"http://127.0.0.1:{port}", conversation=site.conversation)
-        return _thread(site, "asgilive relay", sock, cable.serve, site.conversation)
+
+def _cable_to(site: Site, port: int, sock: socket.socket) -> ThreadHost:
+    """A relay in front, where the server has no transport to tap."""
+    cable = Cable(f"http://127.0.0.1:{port}", conversation=site.conversation)
+    return _thread(site, "asgilive relay", sock, cable.serve)
 
 
 def _thread(
-    site: Site,
-    name: str,
-    sock: socket.socket,
-    serve: Callable[[socket.socket], Any],
-    conversation: Conversation | None,
-    **more: Any,
+    site: Site, name: str, sock: socket.socket, serve: Callable[[socket.socket], Any], **more: Any
 ) -> ThreadHost:
-    tap = conversation.tap if conversation else None
+    tap = site.conversation.tap if site.conversation else None
     return ThreadHost(f"{name} :{site.port}", sock, serve, tap=tap, **more)
-
-
-def _check_app(app: Any, server: str, options: Mapping[str, Any]) -> None:
-    """Raise TypeError for what no server could call, with the likely reason."""
-    if isinstance(app, str) or server == "wsgiref" or "interface" in options:
-        return
-    if not callable(app):
-        raise TypeError(
-            f"{app!r} is not an application: one is called as app(scope, receive, send)"
-        )
-    try:
-        signature = inspect.signature(app)
-    except (TypeError, ValueError):  # built-ins do not tell
-        return
-    try:
-        signature.bind({}, None, None)
-    except TypeError:
-        count = len(signature.parameters)
-        hint = "; with two it may be a WSGI application: server='wsgiref'" if count == 2 else ""
-        text = (
-            f"{_name(app, server)}{signature} cannot be called as app(scope, receive, send){hint}"
-        )
-        raise TypeError(text) from None
-
-
-def _imported(target: str) -> App:
-    from asgilive._worker import load
-
-    return load(target)
-
-
-def _name(app: Any, server: Any) -> str:
-    thing = server if app is None else app
-    if isinstance(thing, str):
-        return thing
-    return getattr(thing, "__name__", type(thing).__name__)
-
-
-def _today() -> str:
-    return datetime.date.today().isoformat()
 
 
 def _listen(port: int) -> socket.socket:
@@ -514,15 +418,19 @@ def _listen(port: int) -> socket.socket:
     try:
         sock.bind(("127.0.0.1", port))
         sock.listen(2048)
-    except OSError as error:
+    except BaseException as error:
         sock.close()
-        raise PortTaken(error.errno, _port_trouble(port, error)) from None
+        if isinstance(error, OSError):
+            raise PortTaken(error.errno, _port_trouble(port, error)) from None
+        raise
     return sock
 
 
 def _port_trouble(port: int, error: OSError) -> str:
     if error.errno == errno.EACCES:
         return f"port {port} is not allowed here: leave port out, or take one above 1023"
+    if any(site.port == port for site in running()):
+        return f"port {port} is taken by a site of this notebook: leave port out, or stop that one"
     return f"port {port} is taken by another program: leave port out, or stop that program"
 
 
@@ -536,35 +444,26 @@ def _free_port() -> int:
 
 
 class _Sites:
-    """The running sites, by the cell that started them: a cell run again replaces its own."""
+    """The running sites, and the run of a cell that started each."""
 
     def __init__(self) -> None:
-        self.running: dict[object, list[tuple[object, Site]]] = {}
+        self.running: dict[Site, tuple[object, object]] = {}
 
     async def replace(self) -> None:
         """Stop what an earlier run of this cell started."""
-        key, run = _cell()
-        if key is None:
-            return
-        for earlier, site in list(self.running.get(key, [])):
-            if earlier != run:
-                await site.stop()
+        cell, run = _cell()
+        for site, (other, earlier) in list(self.running.items()):
+            if cell is not None and cell == other and run != earlier:
+                with contextlib.suppress(StillRunning):  # nothing helps, and the cell must go on
+                    await site.stop()
 
     def keep(self, site: Site) -> None:
         """Remember a site by the running cell."""
-        key, run = _cell()
-        site._key = key
-        self.running.setdefault(key, []).append((run, site))
+        self.running[site] = _cell()
 
     def forget(self, site: Site) -> None:
         """A site that has stopped."""
-        kept = [pair for pair in self.running.get(site._key, []) if pair[1] is not site]
-        self.running[site._key] = kept
-        if not kept:
-            del self.running[site._key]
-
-    def __iter__(self) -> Iterator[Site]:
-        return iter([site for pairs in self.running.values() for _, site in pairs])
+        self.running.pop(site, None)
 
 
 _SITES = _Sites()
@@ -572,7 +471,7 @@ _SITES = _Sites()
 
 def running() -> list[Site]:
     """The sites that run now."""
-    return list(_SITES)
+    return list(_SITES.running)
 
 
 def _cell() -> tuple[object, object]:
@@ -580,11 +479,7 @@ def _cell() -> tuple[object, object]:
 
     JupyterLab tells the cell's id; other front ends do not, and the cell's text stands in for it.
     """
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    if shell is None or not hasattr(shell, "get_parent"):
-        return None, None
-    parent = shell.get_parent()
+    parent: dict[str, Any] = getattr(shell(), "get_parent", dict)()
     cell = parent.get("metadata", {}).get("cellId") or parent.get("content", {}).get("code")
     return cell, parent.get("header", {}).get("msg_id")
 
@@ -607,5 +502,5 @@ def link(port: int) -> str:
     if name and domain:
         return f"https://{name}-{port}.{domain}/"
     if template := env.get("VSCODE_PROXY_URI"):
-        return template.replace("{{port}}", str(port))
+        return template.replace("{{port}}", "{port}").replace("{port}", str(port))
     return f"http://127.0.0.1:{port}/"

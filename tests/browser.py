@@ -1,7 +1,8 @@
 """A real browser for the tests: finds one, serves a folder to it, and asks it questions.
 
-Chromium (Debian's, or Chrome) is the measure; Firefox answers the same questions where it is at hand
-(`ASGILIVE_BROWSER=firefox`).  Without a browser the tests that need one are skipped, except where `CI` is set.
+Chromium (Debian's, or Chrome) is the measure; Firefox answers the same questions where it is at
+hand (`ASGILIVE_BROWSER=firefox`).  Without a browser the tests that need one are skipped, except
+where `CI` is set.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def missing(name: str) -> str:
     return ", ".join(what for what, there in wanted.items() if not there)
 
 
-# ---- a folder over HTTP ------------------------------------------------------------------------------
+# ---- a folder over HTTP --------------------------------------------------------------------------
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -84,7 +85,7 @@ def served(folder: Path) -> Iterator[str]:
         thread.join()
 
 
-# ---- the browser -------------------------------------------------------------------------------------
+# ---- the browser ---------------------------------------------------------------------------------
 
 
 class Browser:
@@ -141,7 +142,8 @@ class Browser:
         self.driver.execute_script(axe_script().read_text("utf-8"))
         found = self.driver.execute_async_script(
             "const done = arguments[1];"
-            "axe.run({runOnly: arguments[0], resultTypes: ['violations']}).then(r => done(r.violations))",
+            "axe.run({runOnly: arguments[0], resultTypes: ['violations']})"
+            ".then(result => done(result.violations))",
             list(RULES),
         )
         return [
@@ -155,9 +157,13 @@ class Browser:
     def settled(self) -> list[str]:
         """The addresses asked for since the last call; data: and blob: are no requests."""
         if self.name == "firefox":
-            script = "return performance.getEntries().filter(e => /^http/.test(e.name)).map(e => e.name)"
+            script = (
+                "return performance.getEntries().filter(e => /^http/.test(e.name)).map(e => e.name)"
+            )
             return list(self.ask(script) or [])
-        messages = (json.loads(line["message"])["message"] for line in self.driver.get_log("performance"))
+        messages = (
+            json.loads(line["message"])["message"] for line in self.driver.get_log("performance")
+        )
         asked = (m["params"] for m in messages if m["method"] == "Network.requestWillBeSent")
         return [p["request"]["url"] for p in asked if p["request"]["url"].startswith("http")]
 
@@ -165,7 +171,9 @@ class Browser:
         """Errors in the console since the last call (Chromium only)."""
         if self.name == "firefox":
             return []
-        return [line["message"] for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
+        return [
+            line["message"] for line in self.driver.get_log("browser") if line["level"] == "SEVERE"
+        ]
 
 
 @contextlib.contextmanager
@@ -217,7 +225,7 @@ def wanted_browser() -> str:
     return os.environ.get("ASGILIVE_BROWSER", "chromium")
 
 
-# ---- weight ------------------------------------------------------------------------------------------
+# ---- weight --------------------------------------------------------------------------------------
 
 
 @dataclass

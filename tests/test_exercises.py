@@ -198,7 +198,7 @@ def test_keep_alive():
 
 
 def test_parts():
-    words = [part for _, part, _ in STATEMENTS]
+    _, words, clues = (list(column) for column in zip(*STATEMENTS, strict=True))
     judged(
         check.parts,
         right=[
@@ -215,11 +215,11 @@ def test_parts():
             (["server", *words[1:]], "statement 1: `server` can mean the machine or the program"),
             (["uvicorn", *words[1:]], "statement 1: 'uvicorn' is none of machine, program"),
             (["process", *words[1:]], "statement 1 is not about the process"),
-            (["machine", "process", *words[2:]], "it lies on the disk"),
-            ([*words[:2], "program", *words[3:]], "a pid is for what runs"),
+            (["machine", "process", *words[2:]], clues[1]),
+            ([*words[:2], "program", *words[3:]], clues[2]),
             ([*words[:3], "process", *words[4:]], "statement 4 is not about the process"),
-            ([*words[:4], "process", "program"], "it never sees a byte"),
-            ([*words[:5], "process"], "two that run come from this one file"),
+            ([*words[:4], "process", "program"], clues[4]),
+            ([*words[:5], "process"], clues[5]),
         ],
     )
 
@@ -354,7 +354,7 @@ def test_echo():
             (sending(START, dict(BODY, body=None)), "`body` is a NoneType"),
             (sending(START, BODY, BODY), "send the earlier with `more_body` True"),
             (sending(START, dict(BODY, more_body=True)), "so the client waits for more"),
-            (sending({"type": "http.response.strat"}), "did you mean `http.response.start`?"),
+            (sending({"type": "http.response.stat"}), "did you mean `http.response.start`?"),
             (sending({"type": "teapot"}), "`teapot` is no message that answers a request"),
             (sending({"status": 200}), 'a message has no `"type"`'),
             (sending("http.response.start"), "send() takes a dict"),

@@ -61,7 +61,7 @@ def reply(
     html = (
         '<section class="al al-fig al-reply" aria-label="Reply">'
         f"{_sent_html(sent)}\n{shown}\n"
-        f'<p class="al-end al-ended-{ended}"><span>{end}</span><span>{size}</span></p></section>'
+        f'<p class="al-end al-ended-{ended}"><span>{end}</span> <span>{size}</span></p></section>'
     )
     lines = [_sent_line(sent), ""]
     lines += [line for part in frozen for line in _part_text(*part)] or _raw_text(received)
@@ -167,7 +167,7 @@ def _event_html(t: float, way: str, data: bytes) -> str:
     code = f"<code>{show(data, lines=True)}</code>"
     kind = "al-end-of" if way == "end" else f"al-{way}"
     return (
-        f'<li class="{kind}"><time>{duration(t)}</time><span class="al-way">{_WHO[way][0]}</span>'
+        f'<li class="{kind}"><time>{duration(t)}</time> <span class="al-way">{_WHO[way][0]}</span> '
         f'<span class="{"al-aside" if way == "end" else "al-bytes"}">{code}</span></li>'
     )
 
@@ -213,22 +213,22 @@ def _end(ended: str, error: str | None, took: float | None) -> str:
 
 
 def _scope_html(scope: Mapping[str, Any], links: Mapping[str, Link]) -> str:
-    keys = "".join(_linked(key, value, links.get(key)) for key, value in scope.items())
+    keys = " ".join(_linked(key, value, links.get(key)) for key, value in scope.items())
     return (
         f'<div class="al-card al-r-scope"><p class="al-head"><code>scope</code>'
-        f'<span class="al-aside">the app is called</span></p>'
+        f' <span class="al-aside">the app is called</span></p>'
         f'<div class="al-keys">{keys}</div></div>'
     )
 
 
 def _linked(key: str, value: object, link: Link | None) -> str:
     (_, first), *more = lines_of(key, value)
-    goes_on = "".join(key_html(*line) for line in more)
+    goes_on = "".join(" " + key_html(*line) for line in more)
     if link is None:
         return key_html(key, first) + goes_on
     number, url, text = link
     return (
-        f"<code><small>{escape(number)}</small>"
+        f"<code><small>{escape(number)}</small> "
         f'<a class="al-k" href="{quoted(url)}" title="{quoted(f"{number}: {text}")}">'
         f'{escape(literal(key))}</a><span class="al-k">: </span>'
         f"{value_html(first)}</code>{goes_on}"
@@ -236,7 +236,7 @@ def _linked(key: str, value: object, link: Link | None) -> str:
 
 
 def _message_html(message: Mapping[str, Any]) -> str:
-    keys = "".join(key_html(*key) for key in get(message, "keys", ()))
+    keys = " ".join(key_html(*key) for key in get(message, "keys", ()))
     inner = f'<div class="al-keys">{keys}</div>' if keys else ""
     t, error = get(message, "t"), get(message, "error")
     time = "" if t is None else f"<time>{duration(t)}</time>"
@@ -244,7 +244,7 @@ def _message_html(message: Mapping[str, Any]) -> str:
     return (
         f'<div class="al-card al-r-{quoted(message["role"])}"><p class="al-head">'
         f"<code>{dotted(message['name'])}</code>"
-        f'<span class="al-aside">{escape(_verb(message))}</span>{time}</p>{inner}{fails}</div>'
+        f' <span class="al-aside">{escape(_verb(message))}</span> {time}</p>{inner}{fails}</div>'
     )
 
 

@@ -33,7 +33,7 @@ def sequence(
     rows = list(_rows(steps))
     seconds = max((row["t"] for row in rows if "t" in row), default=0) >= 10
     items = "\n".join(_row_html(row, lanes, seconds) for row in rows)
-    names = "".join(f'<span style="--a:{n}">{escape(lane)}</span>' for n, lane in enumerate(lanes))
+    names = "".join(f'<span style="--a:{n}">{escape(lane)}</span> ' for n, lane in enumerate(lanes))
     head = (
         f'<li class="al-names"><time>{"s" if seconds else "ms"}</time>'
         f'<div class="al-lanes">{names}</div></li>'
@@ -72,7 +72,7 @@ def _row_html(row: Step, lanes: Sequence[str], seconds: bool) -> str:
         return f'<li class="{_classes("al-gap", row)}"><div class="al-lanes">{inside}</div></li>'
     kind, inside = _event(row, lanes) if "event" in row else _arrow(row, lanes)
     time = f"<time>{_clock(row['t'], seconds)}</time>"
-    return f'<li class="{_classes(kind, row)}">{time}<div class="al-lanes">{inside}</div></li>'
+    return f'<li class="{_classes(kind, row)}">{time} <div class="al-lanes">{inside}</div></li>'
 
 
 def _classes(kind: str, row: Step) -> str:
@@ -101,7 +101,7 @@ def _arrow(row: Step, lanes: Sequence[str]) -> tuple[str, str]:
     said = f'<span class="al-off-screen">{escape(row["from"])} to {escape(row["to"])}: </span>'
     text = (escape if wire else dotted)(cut(row["text"], _DETAIL))
     detail = get(row, "detail")
-    small = f"<small>{escape(cut(detail, _DETAIL))}</small>" if detail else ""
+    small = f" <small>{escape(cut(detail, _DETAIL))}</small>" if detail else ""
     inside = (
         f'<div class="al-msg {way} {"al-tape" if wire else "al-said"}" style="--a:{a};--b:{b}">'
         f"{said}<code>{text}</code>{small}</div>"

@@ -137,8 +137,8 @@ def _is_first(block: _Block, blocks: list[_Block]) -> bool:
 def _tape_html(row: Row, *, first: bool) -> str:
     right = "<p><b>app(scope, receive, send)</b></p>" if first else ""
     size = _size(row)
-    more = f"<span>{size}</span>" if size else ""
-    return f'<li class="al-x-title"><p><b>{escape(row["title"])}</b>{more}</p>{right}</li>'
+    more = f" <span>{size}</span>" if size else ""
+    return f'<li class="al-x-title"><p><b>{escape(row["title"])}</b>{more}</p> {right}</li>'
 
 
 def _size(row: Row) -> str:
@@ -152,7 +152,7 @@ def _card_html(block: _Block, name: str) -> str:
     row = block.row
     parts = "\n".join(_part_html(part, name) for part in block.parts)
     inner = f'<ol role="list">\n{parts}\n</ol>' if parts else ""
-    said = f'<span class="al-aside">{escape(get(row, "verb", ""))}</span>{_time(row)}'
+    said = f' <span class="al-aside">{escape(get(row, "verb", ""))}</span> {_time(row)}'
     late = _called_late(row)
     foot = f'<p class="al-foot">{said}</p>' if late else ""
     error = _error_html(row)
@@ -183,7 +183,7 @@ def _part_html(row: Row, name: str) -> str:
 
 
 def _keys_html(keys: Keys) -> str:
-    return "".join(key_html(*key) for key in keys)
+    return " ".join(key_html(*key) for key in keys)
 
 
 def _pair_html(row: Row, name: str) -> str:
@@ -194,7 +194,7 @@ def _pair_html(row: Row, name: str) -> str:
     left = _own_html(row) if own else _piece_html(row)
     word = "comes from" if out else "becomes"
     return (
-        f'<li class="{kind}"><label><span class="al-bytes">{left}</span>'
+        f'<li class="{kind}"><label><span class="al-bytes">{left}</span> '
         f'<span class="al-no"><input type="radio" name="{name}"{_OURS}><b>{row["no"]}</b>'
         f'<span class="al-off-screen"> {word} </span></span>'
         f'<span class="al-keys">{_keys_html(row["keys"])}</span></label></li>'
@@ -211,7 +211,7 @@ def _piece_html(row: Row) -> str:
     indent, text = get(row, "indent", 0), _piece_text(row)
     style = f' style="--at:{indent};--n:{len(text)}"' if indent else ""
     bytes_ = show(row["bytes"], get(row, "marks", ()), get(row, "framing", ()), **_size_of(row))
-    return f'<span class="al-offset">{row["at"]}</span><code{style}>{bytes_}</code>'
+    return f'<span class="al-offset">{row["at"]}</span> <code{style}>{bytes_}</code>'
 
 
 def _size_of(row: Row) -> dict[str, Any]:
@@ -226,16 +226,15 @@ def _bytes_html(row: Row) -> str:
     aside = f' <span class="al-aside">{escape(note)}</span>' if note else ""
     return (
         f'<li class="al-bare{kind}"><div class="al-bytes"><span class="al-offset">{row["at"]}'
-        f"</span><span><code>{text}</code>{aside}</span></div></li>"
+        f"</span> <span><code>{text}</code>{aside}</span></div></li>"
     )
 
 
 def _turn_html(row: Row) -> str:
     took = get(row, "took")
     time = "" if took is None else f"<time>{duration(took)}</time>"
-    return (
-        f'<li class="al-turn"><p><span class="al-aside">{escape(row["text"])}</span>{time}</p></li>'
-    )
+    said = f'<span class="al-aside">{escape(row["text"])}</span>'
+    return f'<li class="al-turn"><p>{said} {time}</p></li>'
 
 
 def _note_html(row: Row) -> str:

@@ -268,9 +268,9 @@ STATEMENTS = (
     ("It has an IP address.", "machine", "everything that runs on it shares that address"),
     ("It came with `pip install uvicorn`.", "program", "it lies on the disk and runs nothing yet"),
     ("It has a pid, and its memory is gone when it ends.", "process", "a pid is for what runs"),
-    ("It is bound to a port, and bytes come out of it.", "socket", "the system knows it by a port"),
+    ("It listens on a port.", "socket", "the system knows it by the port it is bound to"),
     ("It is called once for each request.", "app", "it never sees a byte of HTTP"),
-    ("It can run twice at once, on two ports.", "program", "two that run come from this one file"),
+    ("Its file stays when nothing runs.", "program", "a file is there whether it runs or not"),
 )
 _WORDS = ("machine", "program", "process", "socket", "app")
 _SAME = {"application": "app", "computer": "machine", "host": "machine"}
