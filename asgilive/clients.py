@@ -187,7 +187,10 @@ async def raw(site: HasUrl | str, data: bytes, *, wait: float = 1.0) -> Reply:
             await asyncio.gather(writing, return_exceptions=True)
             if line.unsent:
                 line.abort()
-        return Reply(line.sent, line.received, ended, time.perf_counter() - began)
+        reply = Reply(line.sent, line.received, ended, time.perf_counter() - began)
+    if isinstance(conversation := getattr(site, "conversation", None), Conversation):
+        await conversation.settle(line.port)
+    return reply
 
 
 async def _read_answers(line: Line, data: bytes, wait: float) -> Ended:

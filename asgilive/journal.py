@@ -75,7 +75,7 @@ class Journals:
         self.folder = folder
         self.read: dict[Path, int] = {}
         self.entries: dict[tuple[Path, int], Entry] = {}
-        self.numbers: dict[tuple[Path, int], int] = {}
+        self.calls: dict[tuple[Path, int], tuple[int, int | None]] = {}  # number, connection
 
     def bring(self, conversation: Conversation) -> None:
         """Read what was written since the last time."""
@@ -101,9 +101,10 @@ class Journals:
             return
         t, what, call, data = values
         if what == "call":
-            self.numbers[path, call] = conversation.next_call()
-        connection = conversation.connection_of(data, t) if what == "call" else None
-        entry = Entry(t, what, connection, self.numbers[path, call], data)
+            connection = conversation.connection_of(data, t)
+            self.calls[path, call] = conversation.next_call(), connection
+        own, connection = self.calls[path, call]
+        entry = Entry(t, what, connection, own, data)
         if what in ("receive", "send"):
             self.entries[path, number] = entry
         conversation.append(entry)

@@ -264,10 +264,10 @@ class Conversation:
         """
         end = time.perf_counter() + within
         number = self._connection_at(port)
-        while self._is_moving(number) and time.perf_counter() < end:  # noqa: ASYNC110
+        while number and self._is_moving(number) and time.perf_counter() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
-    def _is_moving(self, number: int | None) -> bool:
+    def _is_moving(self, number: int) -> bool:
         self.bring()
         quiet = time.perf_counter() - self.began - self._last.get(number, 0.0)
         return number in self._connected or (self._open.get(number, 0) > 0 and quiet < RECENT)

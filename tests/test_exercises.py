@@ -564,8 +564,16 @@ def test_scope_types():
 def test_raw_path():
     def segments(scope):
         raw = scope.get("raw_path")
-        pieces = raw.split(b"/") if raw is not None else scope["path"].encode().split(b"/")
-        return "\n".join(unquote(piece) for piece in pieces[1:])
+        if raw is None:
+            return "\n".join(scope["path"].split("/")[1:])
+        return "\n".join(unquote(piece) for piece in raw.split(b"/")[1:])
+
+    def again(scope):
+        raw = scope["raw_path"] or scope["path"].encode()
+        return "\n".join(unquote(piece) for piece in raw.split(b"/")[1:])
+
+    def early(scope):
+        return "\n".join(unquote(scope["raw_path"] or scope["path"]).split("/")[1:])
 
     async def starry(request):
         return PlainTextResponse(segments(request.scope))
@@ -588,6 +596,8 @@ def test_raw_path():
         wrong=[
             (answering(lambda s: b""), "both give ''"),
             (answering(lambda s: "\n".join(s["path"].split("/")[1:])), "`path` cannot tell"),
+            (answering(early), "is decoded before it is split"),
+            (answering(again), "`path` is decoded already"),
             (answering(undecoded), "decode each segment"),
             (answering(lambda s: "\n" + segments(s)), "before the first slash is no segment"),
             (answering(lambda s: segments(s).replace("\n", ",")), "should give ['a', 'b']"),

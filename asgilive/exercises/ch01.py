@@ -86,6 +86,8 @@ def _trouble(data: bytes) -> str | None:
 def _line_trouble(line: bytes) -> str | None:
     """What is wrong with a request line."""
     parts = line.split(b" ")
+    if line.startswith(b"HTTP/"):
+        return "this is an answer: a request begins with a method, such as GET"
     if len(parts) != 3:
         parted = f"the first line has {len(parts)} part{'s' * (len(parts) != 1)} between spaces"
         return f"{parted}, and needs three: method, target, version"
@@ -207,7 +209,14 @@ async def keep_alive(data: bytes) -> None:
     want(len(statuses) < 3, f"{len(statuses)} answers came back: two were asked for", seen)
     want(statuses != [200], "one answer came back: put a second request behind the first", seen)
     want(statuses == [200, 200], _said(reply), seen)
-    want(_body(seen), "the first request has no body: send a POST with one", seen)
+    body = _body(seen)
+    want(body, "the first request has no body: send a POST with one", seen)
+    want(
+        body == b"Ada",
+        f"the first body is {body!r}: Content-Length measures {len(body)} bytes,"
+        " and `Ada` has three",
+        seen,
+    )
 
 
 def _kept_trouble(data: bytes) -> str | None:

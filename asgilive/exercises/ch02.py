@@ -77,7 +77,6 @@ async def query(parse: Callable[[bytes], Pairs]) -> None:
 _QUERIES: tuple[tuple[bytes, list[tuple[str, str]], str], ...] = (
     (b"a=1&b=2", [("a", "1"), ("b", "2")], "two pairs were expected"),
     (b"x=1&y=2&x=3", [("x", "1"), ("y", "2"), ("x", "3")], "a name may come twice, in order"),
-    (b"", [], "an empty query has no pairs"),
     (b"debug&x=1", [("debug", ""), ("x", "1")], "without `=` the value is empty"),
     (b"x=&y=1", [("x", ""), ("y", "1")], "an empty value is a value"),
     (b"x=a=b", [("x", "a=b")], "only the first `=` ends the name"),
@@ -87,6 +86,7 @@ _QUERIES: tuple[tuple[bytes, list[tuple[str, str]], str], ...] = (
     (b"q=a%26b%3Dc", [("q", "a&b=c")], "cut first and decode then"),
     (b"q=1%2B1", [("q", "1+1")], "turn plus signs into spaces before `%2B` becomes one"),
     (b"na%20me=1", [("na me", "1")], "names are encoded as values are"),
+    (b"", [], "an empty query has no pairs"),
 )
 
 
@@ -211,6 +211,8 @@ async def raw_path(app: App) -> None:
     encoded = await ask(app, path="/a/b", raw_path=b"/a%2Fb")
     plain = await ask(app, path="/a/b", raw_path=b"/a/b")
     alike = encoded.body == plain.body
+    early = (await ask(app, path="/x", raw_path=b"/a%2Fb")).text == "a\nb"
+    want(not early, "`/a%2Fb` is decoded before it is split: there its `%2F` is lost")
     want(not alike, f"`/a%2Fb` and `/a/b` both give {plain.text!r}: `path` cannot tell", plain.call)
     _judge_segments(plain, "/a/b", ["a", "b"])
     _judge_segments(encoded, "/a%2Fb", ["a/b"])
@@ -221,6 +223,9 @@ async def raw_path(app: App) -> None:
     except Wrong as wrong:
         raise Wrong(f"from a server without raw_path: {wrong}", wrong.evidence) from None
     _judge_segments(without, "/a/b", ["a", "b"])
+    decoded = await ask(app, path="/a%2Fb", raw_path=None)
+    text = "`path` is decoded already: unquoting it once more splits or changes what was `%252F`"
+    want(decoded.text == "a%2Fb", text, decoded.call)
 
 
 def _judge_segments(answer: Answer, path: str, segments: list[str]) -> None:
