@@ -458,6 +458,7 @@ async def _answers(port: int) -> bool:
     except OSError:
         return False
     writer.close()
+    await asyncio.sleep(0)  # asyncio closes the socket in its next step
     return True
 
 

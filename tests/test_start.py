@@ -278,8 +278,9 @@ def until(there: Callable[[], object], seconds: float = 30) -> None:
 
 def test_a_disk_with_too_little_room_is_seen_before_anything_is_written(house: Path) -> None:
     script = (
-        "import sys, shutil; shutil.disk_usage = lambda _: shutil._ntuple_diskusage(9, 9, 99 << 20)\n"
-        f"sys.argv = ['start.py', 'build']; sys.path.insert(0, {str(house)!r})\n"
+        "import shutil, sys\n"
+        "shutil.disk_usage = lambda _: shutil._ntuple_diskusage(0, 0, 99 << 20)\n"
+        f"sys.path.insert(0, {str(house)!r}); sys.argv = ['start.py', 'build']\n"
         "import start; sys.exit(start.main())"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -330,7 +331,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     house = copy_of_the_project(tmp_path_factory.mktemp("real") / "asgi live")
     (house / "_toc.yml").write_text("format: jb-book\nroot: index\n")
     (house / "index.md").write_text("# A cover\n\nOne page.\n")
-    (house / "_config.yml").write_text("title: One page\nonly_build_toc_files: true\n")
+    (house / "_config.yml").write_text("sphinx: {config: {include_patterns: [index.md]}}\n")
     done = subprocess.run(command(house, "build"), capture_output=True, text=True)
     assert done.returncode == 0, done
     return house
@@ -376,6 +377,7 @@ def test_jupyterlab_answers_at_the_first_chapter(home: Path) -> None:
     with running(home) as (process, port):
         line = printed(process, rf"http://127\.0\.0\.1:{port}(/lab/tree/\S+)\?token=(\w+)")
         path, token = line.groups()
+        start.await_answer(port, process)
         assert path.startswith("/lab/tree/notebooks/01-")
         page = get(f"http://127.0.0.1:{port}{path}?token={token}").decode()
         settings = json.loads(re.search(r'config-data" type="application/json">(.*?)</', page)[1])  # type: ignore

@@ -181,6 +181,7 @@ async def _answers(port: int) -> bool:
     if opening.exception() is not None:
         return False
     opening.result()[1].close()
+    await asyncio.sleep(0)  # asyncio closes the socket in its next step
     return True
 
 
