@@ -53,7 +53,8 @@ class Verdict:
     """What a check found: `bool(verdict)` is `ok`, and it shows as a card.
 
     `exercise` is number and name, as in "2.1 echo". `sentence` says what is right, or what is
-    wrong. `hint` is the one that this try made due, or None; `hints` are all that are due.
+    wrong. `hint` is the one that this try made due, or None; `hints` are all there are, which the
+    card gives one behind the other.
     `evidence` is the call, reply or conversation that the check saw, or None.
     """
 
@@ -133,7 +134,7 @@ class Exercise:
             return Verdict(True, name, sentence)
         hint = self.hints[tries - 1] if tries <= len(self.hints) else None
         evidence = getattr(error, "evidence", None)
-        return Verdict(False, name, sentence, hint, self.hints[:tries], evidence)
+        return Verdict(False, name, sentence, hint, self.hints, evidence)
 
     def _sentence(self, error: BaseException) -> str:
         match error:

@@ -90,7 +90,7 @@ def test_wrong_with_evidence_and_hints_one_by_one():
     found = [grade(made(judge), answer) for answer in (1, 3, 4, 2)]
     assert [bool(v) for v in found] == [False, False, False, True]
     assert [v.hint for v in found] == ["one", "two", None, None]
-    assert [v.hints for v in found] == [("one",), ("one", "two"), ("one", "two"), ()]
+    assert [v.hints for v in found] == [("one", "two")] * 3 + [()]
     assert repr(found[0]) == "not yet: 1 is not 2"
     assert found[0].evidence.sent[0]["status"] == 204
     html = found[0]._repr_html_()

@@ -86,7 +86,7 @@ def verdict(
     hints: Sequence[str] = (),
     evidence: Figure | None = None,
 ) -> Figure:
-    """Draw the verdict of a check: *pass* or *not yet*, one sentence, the hints that are due.
+    """Draw the verdict of a check: *pass* or *not yet*, one sentence, hints one behind the other.
 
     `evidence` is a figure of what the check saw; it is folded, as the hints are.
     """
@@ -97,7 +97,7 @@ def verdict(
     html = (
         f'<section class="al al-fig al-check {kind}" aria-label="Check {quoted(exercise)}"><div>'
         f'<p class="al-said"><b>{word}</b> <span><small>{escape(exercise)}</small> '
-        f"{prose(sentence)}</span></p>{steps if folds else ''}"
+        f"{prose(sentence[:1].upper() + sentence[1:])}</span></p>{steps if folds else ''}"
         f'<div class="al-evidence">{seen}</div></div></section>'
     )
     return Figure(html, "\n".join(_verdict_text(word, exercise, sentence, hints, evidence)))
