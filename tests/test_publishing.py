@@ -565,6 +565,12 @@ def test_cover_names_every_chapter_in_order() -> None:
     assert numbers == list(range(1, 20))
 
 
+def test_authors_are_told_every_box_and_every_tag() -> None:
+    told = (ROOT / "book" / "WRITING.md").read_text("utf-8")
+    assert [name for name in boxes.BOXES if f"> **{name}" not in told] == []
+    assert [tag for tag in dress.NEEDS if f"`{tag}`" not in told] == []
+
+
 def test_extension_is_not_loaded_by_the_library() -> None:
     import subprocess
 

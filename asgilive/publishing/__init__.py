@@ -3,7 +3,8 @@
 It dresses what notebooks hold (`boxes`, `dress`), gives the templates what they show (`pages`),
 and puts on a page only what it uses.  Rules it keeps:
 
-* Text in notebooks is plain Markdown and reads well without this package.
+* Text in notebooks is plain Markdown and reads well without this package; book/WRITING.md tells
+  authors what is known.
 * What is dressed works without a script: radio buttons, `<details>`, links.
 * The whole book has one style sheet and one script, and asks nobody else for anything.
 * What a chapter says wrongly about itself is a warning, and a warning stops the build.
