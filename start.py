@@ -70,8 +70,9 @@ def surroundings(**extra: str) -> dict[str, str]:
     """The environment of a command: UTF-8, and no proxy between this machine and itself."""
     env = dict(os.environ, PYTHONUTF8="1", **extra)
     env.pop("PYTHONDONTWRITEBYTECODE", None)  # it would cost seconds at every start
-    for name in ("no_proxy", "NO_PROXY"):
-        env[name] = ",".join(filter(None, [env.get(name), "127.0.0.1", "localhost"]))
+    for name in {"NO_PROXY", "no_proxy"} if os.name != "nt" else {"NO_PROXY"}:
+        if env.get(name) != "*":
+            env[name] = ",".join(filter(None, [env.get(name), "127.0.0.1", "localhost"]))
     return env
 
 
@@ -281,6 +282,7 @@ def lab(args: argparse.Namespace) -> NoReturn:
     environment()
     chapter = min((ROOT / "notebooks").glob("[0-9]*.ipynb")).relative_to(ROOT).as_posix()
     options = [
+        "--log-level=WARN",
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.root_dir={ROOT}",
         f"--LabApp.default_url=/lab/tree/{chapter}",

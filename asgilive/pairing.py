@@ -597,7 +597,7 @@ def _step(entry: Entry) -> Iterator[Row]:
         yield _arrow(t + (entry.took or 0.0), "server", "app", "receive", text, detail)
     elif what == "send":
         text = str(data.get("type")) if isinstance(data, dict) else repr(data)
-        detail = f"refused: {entry.error}" if entry.error else _detail(data)
+        detail = f"refused: {entry.error.partition(':')[0]}" if entry.error else _detail(data)
         yield _arrow(t, "app", "server", "error" if entry.error else "send", text, detail)
     elif what == "close":
         who, _, error = str(data).partition(": ")

@@ -328,8 +328,9 @@ def test_cover_links_what_is_written_and_nothing_else(page: b.Browser, book: str
     assert linked == {Path(chapter).name for chapter in CHAPTERS}
 
 
-def test_cover_shows_a_real_exchange_first(page: b.Browser, book: str) -> None:
-    page.open(book + PAGES[0], width=1280)
+@pytest.mark.parametrize("width", [1000, 1280, 1920])
+def test_cover_shows_a_real_exchange_first(page: b.Browser, book: str, width: int) -> None:
+    page.open(book + PAGES[0], width=width)
     figure = page.find("article figure.al-fig")
     assert figure.rect["y"] < 200, "the exchange is not on the first screen"
     assert "http.response.start" in figure.text

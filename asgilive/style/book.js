@@ -27,7 +27,7 @@ const sections = [...document.querySelectorAll("article section[id]")].filter((s
 if (sections.length) {
   const mark = () => {
     const passed = sections.filter((s) => s.getBoundingClientRect().top < innerHeight / 3);
-    const here = links.get((passed.at(-1) || sections[0]).id);
+    const here = links.get(passed.at(-1)?.id);
     for (const a of links.values()) if (a === here) a.setAttribute("aria-current", "true"); else a.removeAttribute("aria-current");
   };
   let waiting = false;
