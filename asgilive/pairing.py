@@ -8,9 +8,11 @@ Everything here is computed from a finished or running recording and changes not
 
 from __future__ import annotations
 
-import json
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -25,6 +27,8 @@ Row = dict[str, Any]
 FROM_SERVER = ("type", "scheme", "client", "server")
 FROM_BYTES = ("method", "path", "raw_path", "query_string", "http_version", "headers")
 NO_MESSAGE = "no message asked for this"
+LONGEST = 1000  # bytes or characters of a value that is written in full,
+LONG_SHOWN = 60  # and how many of a longer one
 
 
 @dataclass(slots=True)
@@ -68,17 +72,18 @@ def exchanges(connection: Connection, both: Cut) -> list[Exchange]:
         found[span.index].response.append(span)
     waiting = list(connection.calls)
     for exchange in found:
-        if waiting and _belongs(both.bytes_in, exchange, waiting[0]):
-            exchange.call = waiting.pop(0)
+        for number, call in enumerate(waiting):
+            if _belongs(both.bytes_in, exchange, call):
+                exchange.call = call
+                del waiting[: number + 1]
+                break
     return found
 
 
 def title(connection: Connection) -> str:
-    """What a wire figure of this connection is called: its requests' first lines."""
-    both = cut(connection)
-    lines = [both.bytes_in[s.start : s.end].split(b"\r\n")[0] for s in both.spans_in if s.index < 2]
-    text = [line.decode("latin-1") for line in lines[:1]] or ["a connection without a request"]
-    return text[0]
+    """What a wire figure of this connection is called: its first request's first line."""
+    line = connection.bytes_in.split(b"\r\n")[0]
+    return line[:200].decode("latin-1") or "a connection without a request"
 
 
 def rows(connection: Connection) -> list[Row]:
@@ -100,11 +105,11 @@ def steps(entries: Iterable[Entry]) -> list[Row]:
 
 def crossing(entry: Entry, zero: float) -> Row:
     """A receive or send as `drawing.call` takes it; times count from `zero`."""
-    message = entry.data if isinstance(entry.data, dict) else {}
+    waits = entry.data is None and entry.took is None
     return {
         "role": entry.what,
-        "name": str(message.get("type", "")) or ("waiting" if entry.took is None else "?"),
-        "keys": [(key, shown(value)) for key, value in message.items() if key != "type"],
+        "name": _type(entry) or ("waiting" if waits else "?"),
+        "keys": [] if waits else _keys(entry),
         "t": entry.t - zero,
         "took": entry.took,
         "error": entry.error,
@@ -114,6 +119,9 @@ def crossing(entry: Entry, zero: float) -> Row:
 def shown(value: Any) -> str:
     """A value as Python writes it, with double quotes as in the book's code."""
     if isinstance(value, str | bytes):
+        if len(value) > LONGEST:
+            unit = "bytes" if isinstance(value, bytes) else "characters"
+            return f"{shown(value[:LONG_SHOWN])} … {len(value):,} {unit}"
         text = repr(value)
         prefix, body = ("b", text[2:-1]) if isinstance(value, bytes) else ("", text[1:-1])
         plain = text[-1] == "'" and '"' not in body and "\\'" not in body
@@ -142,9 +150,8 @@ class _Drawn:
         said = [e for e in self.call.entries if e.what == "send"] if self.call else []
         self.sent = [e for e in said if e.error is None]
         self.refused = [e for e in said if e.error is not None]
-        self.got = [
-            e for e in (self.call.entries if self.call else []) if e.what == "receive" and e.data
-        ]
+        heard = [e for e in self.call.entries if e.what == "receive"] if self.call else []
+        self.got = [e for e in heard if e.data is not None]
 
     @property
     def upgraded(self) -> bool:
@@ -155,9 +162,7 @@ class _Drawn:
     def http(self) -> Iterator[Row]:
         """A request and its response."""
         yield self._tape("in", self.exchange.request, "request")
-        yield from self._scope()
-        requests = [e for e in self.got if e.data["type"] == "http.request"]
-        yield from self._bodies("in", self.exchange.request, requests)
+        yield from self._way_in()
         yield from self._turn()
         if not self.sent:
             yield from self._plain(self.refused)
@@ -169,23 +174,36 @@ class _Drawn:
 
     def frames(self) -> Iterator[Row]:
         """A handshake, then what both sides sent, in order of time."""
-        yield self._tape("in", self.exchange.request[:1], "handshake")
-        yield from self._scope()
-        yield from self._plain([e for e in self.got if e.data["type"] == "websocket.connect"])
-        yield self._tape("out", self.exchange.response[:1], "answer")
+        handshake = [s for s in self.exchange.request if s.part in ("head", "body", "end")]
+        yield self._tape("in", handshake, "handshake")
+        yield from self._heads_in(handshake)
+        yield from self._bodies("in", handshake, [])
+        yield from self._plain([e for e in self.got if _type(e) == "websocket.connect"])
+        answer = [s for s in self.exchange.response if s.part in ("interim", "head")]
+        yield self._tape("out", answer, "answer")
         accepts = [e for e in self.sent if _type(e) == "websocket.accept"]
-        yield from self._head("out", self.exchange.response[0], accepts)
+        yield from self._heads_out(answer, accepts)
         yield from self._talk()
         yield from self._after()
 
     # the way in
 
-    def _scope(self) -> Iterator[Row]:
-        for span in self.exchange.request:
+    def _way_in(self) -> Iterator[Row]:
+        yield from self._heads_in(self.exchange.request)
+        requests = [e for e in self.got if _type(e) == "http.request"]
+        yield from self._bodies("in", self.exchange.request, requests)
+        yield from self._broken("in", self.exchange.request)
+
+    def _heads_in(self, spans: list[wire.Span]) -> Iterator[Row]:
+        for span in spans:
             if span.part == "head":
                 yield from self._request_head(span)
-            elif span.part in ("error", "unfinished"):
-                yield self._stray("in", span, span.note or "not whole")
+
+    def _broken(self, way: str, spans: list[wire.Span]) -> Iterator[Row]:
+        """What is no HTTP, or not whole: always the last bytes."""
+        for span in spans:
+            if span.part in ("error", "unfinished"):
+                yield self._stray(way, span, span.note or "not whole")
 
     def _request_head(self, span: wire.Span) -> Iterator[Row]:
         head = self.both.bytes_in[span.start : span.end]
@@ -229,37 +247,36 @@ class _Drawn:
 
     def _response(self) -> Iterator[Row]:
         starts = [e for e in self.sent if _type(e).endswith("response.start")]
-        for span in self.exchange.response:
-            if span.part == "interim":
-                head = self.both.bytes_out[span.start : span.end]
-                yield from self._lines("out", wire.fields(head, span.start), NO_MESSAGE)
-            elif span.part == "head":
-                yield from self._head("out", span, starts)
-            elif span.part in ("error", "unfinished"):
-                yield self._stray("out", span, span.note or "not whole")
+        yield from self._heads_out(self.exchange.response, starts)
         bodies = [e for e in self.sent if _type(e).endswith("response.body")]
         yield from self._bodies("out", self.exchange.response, bodies)
         known = {id(e) for e in starts[:1] + bodies}
         yield from self._plain([e for e in self.sent if id(e) not in known])
+        yield from self._broken("out", self.exchange.response)
 
-    def _head(self, way: str, span: wire.Span, starts: list[Entry]) -> Iterator[Row]:
+    def _heads_out(self, spans: list[wire.Span], starts: list[Entry]) -> Iterator[Row]:
+        for span in spans:
+            if span.part in ("interim", "head"):
+                yield from self._head(span, starts if span.part == "head" else [])
+
+    def _head(self, span: wire.Span, starts: list[Entry]) -> Iterator[Row]:
         """A response's head beside the message that asked for it."""
-        head = self.both.bytes_out[span.start : span.end]
+        fields = wire.fields(self._raw("out", span), span.start)
         if not starts:
-            yield from self._lines(way, wire.fields(head, span.start), NO_MESSAGE)
+            yield from self._lines("out", fields, NO_MESSAGE)
             return
         entry = starts[0]
         yield self._send(entry)
         headers = _Headers(entry.data.get("headers", ()))
-        for piece in wire.fields(head, span.start):
+        for piece in fields:
             raw = self.both.bytes_out[piece.start : piece.end]
             if piece.name == "status":
                 said = [("status", shown(entry.data["status"]))] if "status" in entry.data else []
-                yield _pair("send", way, piece, raw, said or [("", "the connection is accepted")])
+                yield _pair("send", "out", piece, raw, said or [("", "the connection is accepted")])
             elif piece.name == "header" and (keys := headers.take(raw)):
-                yield _pair("send", way, piece, raw, keys)
+                yield _pair("send", "out", piece, raw, keys)
             else:
-                yield self._stray(way, piece, "end of the head" if piece.name == "end" else "")
+                yield self._stray("out", piece, "end of the head" if piece.name == "end" else "")
         rest = [(key, shown(entry.data[key])) for key in ("subprotocol",) if entry.data.get(key)]
         if rest or headers.left:
             yield {"row": "rest", "keys": rest + headers.left}
@@ -268,56 +285,61 @@ class _Drawn:
 
     def _bodies(self, way: str, spans: list[wire.Span], entries: list[Entry]) -> Iterator[Row]:
         """Each message beside the stretches of body that it brought or asked for."""
-        stretches = [span for span in spans if span.part == "body"]
+        stretches = deque(span for span in spans if span.part == "body")
         last = [span for span in spans if span.part == "end"]
         at = 0
         for entry in entries:
-            size = len(entry.data.get("body", b"") or b"") if isinstance(entry.data, dict) else 0
             yield self._receive(entry) if way == "in" else self._send(entry)
-            extra = [(k, shown(v)) for k, v in entry.data.items() if k not in ("type", "body")]
-            keys = [("body", shown(entry.data.get("body", b""))), *extra]
-            for span in stretches:
-                low, high = max(at, span.body[0]), min(at + size, span.body[1])
-                if low < high:
-                    yield self._stretch(way, span, low, high, keys)
-                    keys = []
-            if last and entry is entries[-1]:
+            until = at + len(_body(entry))
+            keys = _keys(entry)
+            for row in self._stretches(way, stretches, at, until):
+                yield row | {"keys": keys}
+                keys = []
+            if last and entry is entries[-1] and not stretches:
                 closing = keys or [("", "the last chunk: nothing follows")]
-                yield _pair(_role(way), way, last.pop(), self._raw(way, spans[-1]), closing)
+                span = last.pop()
+                yield _pair(_role(way), way, span, self._raw(way, span), closing)
                 keys = []
             if keys:
                 yield {"row": "rest", "keys": keys}
-            at += size
+            at = until
         yield from self._unclaimed(way, stretches, at)
         for span in last:
             yield self._stray(way, span, "the last chunk")
 
-    def _stretch(
-        self, way: str, span: wire.Span, low: int, high: int, keys: list[tuple[str, str]]
-    ) -> Row:
+    def _stretches(
+        self, way: str, stretches: deque[wire.Span], low: int, high: int
+    ) -> Iterator[Row]:
+        """The parts of the stretches in [low, high); those that end there are taken away."""
+        while stretches and stretches[0].body[0] < high:
+            span = stretches[0]
+            yield self._stretch(way, span, max(low, span.body[0]), min(high, span.body[1]))
+            if span.body[1] > high:
+                return
+            stretches.popleft()
+
+    def _stretch(self, way: str, span: wire.Span, low: int, high: int) -> Row:
         """The part [low, high) of a stretch of body, with its framing where it begins or ends."""
         begin = span.payload[0] + low - span.body[0]
         end = span.payload[0] + high - span.body[0]
         start = span.start if low == span.body[0] else begin
         stop = span.end if high == span.body[1] else end
         piece = wire.Field(start, stop, "end", ((begin, end),))
-        return _pair(_role(way), way, piece, self._bytes(way)[start:stop], keys)
+        return _pair(_role(way), way, piece, self._bytes(way)[start:stop], [])
 
-    def _unclaimed(self, way: str, stretches: list[wire.Span], at: int) -> Iterator[Row]:
+    def _unclaimed(self, way: str, stretches: Iterable[wire.Span], at: int) -> Iterator[Row]:
         """Body bytes beyond what messages carried: not read by the app, or not sent by it."""
         text = "no message brought these" if way == "in" else NO_MESSAGE
         for span in stretches:
-            if span.body[1] > at:
-                start = span.start if span.body[0] >= at else span.payload[0] + at - span.body[0]
-                raw = self._bytes(way)[start : span.end]
-                role = None if way == "in" else "server"
-                yield {"row": "bytes", "at": start, "bytes": raw, "note": text, "role": role}
+            used = span.body[0] < at
+            start = span.payload[0] + at - span.body[0] if used else span.start
+            yield self._stray(way, wire.Span(start, span.end, "body", span.index), text)
 
     # WebSocket
 
     def _talk(self) -> Iterator[Row]:
         """Frames of both directions, beside the messages they became or came from."""
-        told = [e for e in self.got if e.data["type"] != "websocket.connect"]
+        told = [e for e in self.got if _type(e) != "websocket.connect"]
         said = [e for e in self.sent if _type(e) in ("websocket.send", "websocket.close")]
         found: list[tuple[float, str, wire.Span | None, Entry | None]] = []
         for way, spans, entries in (
@@ -327,9 +349,10 @@ class _Drawn:
             times = _Clock(self.connection, way)
             pool = _Messages(entries)
             for span in spans:
-                if span.part in ("frame", "unfinished"):
+                if span.part in ("frame", "unfinished", "error"):
                     found.append((times.of(span), way, span, pool.take(span)))
-        for entry in (e for e in told if not any(e is f[3] for f in found)):
+        framed = {id(entry) for *_, entry in found}
+        for entry in (e for e in told if id(e) not in framed):
             found.append((entry.t + (entry.took or 0.0), "in", None, entry))
         previous = ""
         for _, way, frame, item in sorted(found, key=lambda f: f[0]):
@@ -341,11 +364,11 @@ class _Drawn:
     def _frame(self, way: str, span: wire.Span | None, entry: Entry | None) -> Iterator[Row]:
         if entry is None:
             assert span is not None
-            name = span.frame.name if span.frame else "not whole"
+            name = span.frame.name if span.frame else span.note or "not whole"
             yield self._stray(way, span, f"{name}: no message")
             return
         yield self._receive(entry) if way == "in" else self._send(entry)
-        keys = [(k, shown(v)) for k, v in entry.data.items() if k != "type" and v is not None]
+        keys = [(name, text) for name, text in _keys(entry) if text != "None"]
         if span is None:
             yield {"row": "rest", "keys": keys}
             return
@@ -359,7 +382,7 @@ class _Drawn:
         """What the app learned too late for a body, and how its call ended."""
         if self.call is None:
             return
-        yield from self._plain([e for e in self.got if e.data["type"] == "http.disconnect"])
+        yield from self._plain([e for e in self.got if _type(e) == "http.disconnect"])
         if self.call.ended == "raised":
             text = f"the app raised {self.call.error}"
             yield {"row": "note", "role": "error", "text": text}
@@ -372,9 +395,7 @@ class _Drawn:
         """Messages with no bytes of their own on the wire."""
         for entry in entries:
             yield self._receive(entry) if entry.what == "receive" else self._send(entry)
-            data = entry.data if isinstance(entry.data, dict) else {"": entry.data}
-            keys = [(key, shown(value)) for key, value in data.items() if key != "type"]
-            yield {"row": "rest", "keys": keys or [("", "no bytes of its own")]}
+            yield {"row": "rest", "keys": _keys(entry) or [("", "no bytes of its own")]}
 
     def _lines(self, way: str, fields: Iterable[wire.Field], note: str) -> Iterator[Row]:
         """A head that no call stands beside, line by line."""
@@ -407,11 +428,10 @@ class _Drawn:
 
     def _receive(self, entry: Entry) -> Row:
         when = entry.t + (entry.took or 0.0) - self._zero
-        kind = str(entry.data.get("type"))
-        return _message("receive", kind, "await receive()", when, entry.error)
+        return _message("receive", _type(entry) or "?", "await receive()", when, entry.error)
 
     def _send(self, entry: Entry) -> Row:
-        kind = str(entry.data.get("type")) if isinstance(entry.data, dict) else repr(entry.data)
+        kind = _type(entry) or "?"
         return _message("send", kind, "await send(…)", entry.t - self._zero, entry.error)
 
     def _indent(self, piece: wire.Field, span: wire.Span) -> int:
@@ -433,9 +453,8 @@ class _Drawn:
 class _Headers:
     """The pairs of a scope or message, taken one by one as their lines come by."""
 
-    def __init__(self, pairs: Iterable[Any]) -> None:
-        pairs = list(pairs) if isinstance(pairs, list | tuple) else []
-        self.pairs = [tuple(pair) for pair in pairs]
+    def __init__(self, pairs: Any) -> None:
+        self.pairs = list(pairs) if isinstance(pairs, list | tuple) else []
         self.open = list(range(len(self.pairs)))
 
     def take(self, line: bytes) -> list[tuple[str, str]]:
@@ -443,8 +462,7 @@ class _Headers:
         name, _, value = line.partition(b":")
         wanted = (name.strip().lower(), value.strip())
         for number in self.open:
-            pair = self.pairs[number]
-            if (pair[0].lower(), pair[1].strip()) == wanted:
+            if _bare(self.pairs[number]) == wanted:
                 self.open.remove(number)
                 return [self._item(number)]
         return []
@@ -456,41 +474,45 @@ class _Headers:
 
     def _item(self, number: int) -> tuple[str, str]:
         first, last = number == 0, number == len(self.pairs) - 1
-        text = shown(self.pairs[number])
+        pair = self.pairs[number]
+        text = shown(tuple(pair) if isinstance(pair, list) else pair)
         return ("headers" if first else "", ("[" if first else " ") + text + ("]" if last else ","))
+
+
+def _bare(pair: Any) -> Any:
+    """A header as it is compared; what a careless application sent may be anything."""
+    match pair:
+        case [bytes(name), bytes(value)]:
+            return name.lower(), value.strip()
+    return pair
 
 
 class _Messages:
     """WebSocket messages in order; a message may have come in several frames."""
 
     def __init__(self, entries: list[Entry]) -> None:
-        self.left = list(entries)
+        self.left = deque(entries)
 
     def take(self, span: wire.Span) -> Entry | None:
         """The message a frame completes, None for control frames and unfinished ones."""
         if span.frame is None or not span.frame.fin or not self.left:
             return None
-        kind = str(self.left[0].data["type"])
-        closes = kind in ("websocket.close", "websocket.disconnect")
-        if span.frame.opcode in (0, 1, 2) and not closes:
-            return self.left.pop(0)
-        return self.left.pop(0) if span.frame.opcode == 8 and closes else None
+        closes = _type(self.left[0]) in ("websocket.close", "websocket.disconnect")
+        wanted = (8,) if closes else (0, 1, 2)
+        return self.left.popleft() if span.frame.opcode in wanted else None
 
 
 class _Clock:
     """When the last byte of a span crossed the wire."""
 
     def __init__(self, connection: Connection, way: str) -> None:
-        self.marks: list[tuple[int, float]] = []
-        total = 0
-        for entry in connection.entries:
-            if entry.what == way:
-                total += len(entry.data)
-                self.marks.append((total, entry.t))
+        passed = [entry for entry in connection.entries if entry.what == way]
+        self.times = [entry.t for entry in passed]
+        self.ends = list(accumulate(len(entry.data) for entry in passed))
 
     def of(self, span: wire.Span) -> float:
         """Seconds since the recording began."""
-        return next((t for end, t in self.marks if end >= span.end), 0.0)
+        return self.times[bisect_left(self.ends, span.end)]
 
 
 def _message(role: str, name: str, verb: str, t: float, error: str | None = None) -> Row:
@@ -527,9 +549,23 @@ def _between(marks: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
     return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
 
 
+def _data(entry: Entry) -> dict[Any, Any]:
+    """The message; a careless application may send what is none."""
+    return entry.data if isinstance(entry.data, dict) else {"": entry.data}
+
+
 def _type(entry: Entry) -> str:
-    """The type of a message, "" for what is none."""
-    return str(entry.data.get("type", "")) if isinstance(entry.data, dict) else ""
+    return str(_data(entry).get("type", ""))
+
+
+def _keys(entry: Entry) -> list[tuple[str, str]]:
+    """The message's keys but its type, written."""
+    return [(str(key), shown(value)) for key, value in _data(entry).items() if key != "type"]
+
+
+def _body(entry: Entry) -> bytes:
+    body = _data(entry).get("body")
+    return body if isinstance(body, bytes) else b""
 
 
 def _role(way: str) -> str:
@@ -539,13 +575,12 @@ def _role(way: str) -> str:
 def _own(scope: dict[str, Any]) -> list[tuple[str, str]]:
     """The keys that the server adds, and the names of those left out of the figure."""
     keys = [(name, shown(scope[name])) for name in FROM_SERVER if name in scope]
-    others = [name for name in scope if name not in FROM_SERVER + FROM_BYTES]
+    others = [str(name) for name in scope if name not in FROM_SERVER + FROM_BYTES]
     return keys + ([("", "also " + ", ".join(others))] if others else [])
 
 
 def _is_switch(data: bytes, span: wire.Span) -> bool:
-    first = data[span.start : span.end][:12]
-    return span.part == "head" and first == b"HTTP/1.1 101"
+    return span.part == "head" and data[span.start :][8:13] == b" 101 "
 
 
 def _belongs(data: bytes, exchange: Exchange, call: Call) -> bool:
@@ -553,17 +588,13 @@ def _belongs(data: bytes, exchange: Exchange, call: Call) -> bool:
     head = next((s for s in exchange.request if s.part == "head"), None)
     if head is None:
         return False
-    method, _, rest = data[head.start : head.end].partition(b" ")
-    path = rest.split(b" ")[0].partition(b"?")[0]
-    scope = call.scope
-    if scope.get("method", method.decode("latin-1")).upper() != method.decode("latin-1").upper():
+    method, target, _ = data[head.start : head.end].split(b" ", 2)
+    path, scope = target.partition(b"?")[0], call.scope
+    if str(scope.get("method", "GET")).upper() != method.decode("latin-1").upper():
         return False
     end = unquote_to_bytes(path).decode("utf-8", "replace")
-    return (
-        str(scope.get("path", "")).endswith(end)
-        or scope.get("raw_path") == path
-        or (not path.startswith(b"/"))
-    )
+    whole = str(scope.get("path", "")).endswith(end) or scope.get("raw_path") == path
+    return whole or not path.startswith(b"/")
 
 
 def _ending(connection: Connection) -> Iterator[Row]:
@@ -588,17 +619,15 @@ def _step(entry: Entry) -> Iterator[Row]:
         text, detail = _told(data)
         yield _arrow(t, *ends, "wire", text, detail)
     elif what == "call":
-        kind, path = data.get("type", "?"), data.get("path", "")
-        yield _arrow(t, "server", "app", "scope", "app(scope, …)", f"{kind} {path}".strip()) | {
-            "begins": True
-        }
+        detail = f"{_type(entry)} {_data(entry).get('path', '')}".strip()
+        yield _arrow(t, "server", "app", "scope", "app(scope, …)", detail) | {"begins": True}
     elif what == "receive" and data is not None:
-        text, detail = str(data.get("type")), _detail(data)
-        yield _arrow(t + (entry.took or 0.0), "server", "app", "receive", text, detail)
+        text = _type(entry) or "?"
+        yield _arrow(t + (entry.took or 0.0), "server", "app", "receive", text, _detail(entry))
     elif what == "send":
-        text = str(data.get("type")) if isinstance(data, dict) else repr(data)
-        detail = f"refused: {entry.error.partition(':')[0]}" if entry.error else _detail(data)
-        yield _arrow(t, "app", "server", "error" if entry.error else "send", text, detail)
+        why = f"refused: {entry.error.partition(':')[0]}" if entry.error else ""
+        role = "error" if entry.error else "send"
+        yield _arrow(t, "app", "server", role, _type(entry) or "?", why or _detail(entry))
     elif what == "close":
         who, _, error = str(data).partition(": ")
         text = f"the {who} hangs up" + (f" ({error})" if error else "")
@@ -621,21 +650,19 @@ def _told(data: bytes) -> tuple[str, str]:
     size = f"{len(data)} bytes"
     if first.startswith(b"HTTP/") or b" HTTP/" in first:
         return first.decode("latin-1"), size
-    frames = [s.frame for s in wire.frames(data) if s.frame]
-    if frames and data[0] & 0x70 == 0 and (data[0] & 0x0F) in wire.OPCODES and data[0] & 0x80:
-        return f"{frames[0].name} frame", " ".join(f"{byte:02x}" for byte in data[:12])
+    if data[:1] and data[0] & 0xF0 == 0x80 and (found := wire.frame(data, 0)):
+        frame, _, _ = found
+        return f"{frame.name} frame", data[:12].hex(" ")
     return _start(data), size
 
 
 def _start(data: bytes) -> str:
-    text = json.dumps(data[:24].decode("latin-1"))[1:-1]
-    return text + ("…" if len(data) > 24 else "")
+    return repr(data[:24])[2:-1] + ("…" if len(data) > 24 else "")
 
 
-def _detail(message: Any) -> str:
+def _detail(entry: Entry) -> str:
     """The one value of a message that a reader looks for."""
-    if not isinstance(message, dict):
-        return ""
+    message = _data(entry)
     for key in ("status", "body", "text", "bytes", "code", "message"):
         if message.get(key) not in (None, b"", ""):
             text = shown(message[key])

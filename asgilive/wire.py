@@ -100,11 +100,14 @@ def responses(data: bytes, asked: Sequence[Asked] = (), *, closed: bool = False)
     spans: list[Span] = []
     start, index, whole = 0, 0, True
     while start < len(data) and whole:
-        conn = _asking(asked[index] if index < len(asked) else Asked())
+        question = asked[index] if index < len(asked) else Asked()
+        conn = _asking(question)
         message, start, whole = _message(conn, data, start, index, closed=closed)
         spans += message
-        if conn.their_state is h11.SWITCHED_PROTOCOL:
+        if conn.their_state is h11.SWITCHED_PROTOCOL and question.upgrade:
             return spans + frames(data, start, index)
+        if conn.their_state is h11.SWITCHED_PROTOCOL:
+            return spans + _left(start, len(data), "error", index, "a tunnel, not HTTP any more")
         index += 1
     return spans
 
@@ -149,12 +152,11 @@ def frames(data: bytes, start: int = 0, index: int = 0) -> list[Span]:
     """WebSocket frames from `start` on; what is not whole yet is "unfinished"."""
     spans: list[Span] = []
     while start < len(data):
-        cut = _frame(data, start)
+        cut = frame(data, start)
         if cut is None:
-            spans.append(Span(start, len(data), "unfinished", index))
-            break
-        frame, payload, end = cut
-        spans.append(Span(start, end, "frame", index, payload=(payload, end), frame=frame))
+            return spans + _left(start, len(data), "unfinished", index)
+        found, payload, end = cut
+        spans.append(Span(start, end, "frame", index, payload=(payload, end), frame=found))
         start = end
     return spans
 
@@ -247,7 +249,7 @@ def _grown(span: Span, data: bytes, end: int, event: h11.Data) -> Span:
     return replace(span, end=end + behind, body=body, payload=(span.payload[0], end))
 
 
-def _frame(data: bytes, at: int) -> tuple[Frame, int, int] | None:
+def frame(data: bytes, at: int) -> tuple[Frame, int, int] | None:
     """The frame at `at`, where its payload begins and where it ends; None if it is not whole."""
     if len(data) < at + 2:
         return None
@@ -262,8 +264,8 @@ def _frame(data: bytes, at: int) -> tuple[Frame, int, int] | None:
     if len(data) < begin + length or len(data) < mark + 4 * masked:
         return None
     payload = data[begin : begin + length]
-    frame = Frame(bool(first & 0x80), first & 0x0F, masked, unmask(payload, key))
-    return frame, begin, begin + length
+    found = Frame(bool(first & 0x80), first & 0x0F, masked, unmask(payload, key))
+    return found, begin, begin + length
 
 
 def unmask(payload: bytes, key: bytes) -> bytes:

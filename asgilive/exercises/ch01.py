@@ -35,8 +35,8 @@ async def _send(data: bytes) -> tuple[Reply, Conversation]:
     """Send the bytes to uvicorn on h11, on one connection."""
     async with serve(_hello, record=True, http="h11") as site:
         reply = await raw(site, data)
-        conversation: Conversation = site.conversation
-    return reply, conversation
+        assert site.conversation is not None
+        return reply, site.conversation
 
 
 # -- 1.1
