@@ -10,12 +10,15 @@ from __future__ import annotations
 import ast
 import http.client
 import os
+import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import browser
 import nbformat
 import psutil
 import pytest
@@ -75,6 +78,38 @@ def test_its_servers_are_reached_from_outside(chapter: Path) -> None:
         assert_output(cell)
 
 
+def test_curl_and_a_browser_reach_the_server_of_chapter_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a reader would, with the notebook open: another program asks for the page."""
+    monkeypatch.setenv("ASGILIVE_PROGRESS", "off")
+    notebook = nbformat.read(CHAPTERS[0], as_version=4)
+    del notebook.cells[3:]  # the first screen: title, cell, text
+    client = Watched(notebook, kernel_name="python3", resources=folder(CHAPTERS[0]), timeout=LIMIT)
+    client.visitors = [curl, chromium]
+    client.execute()
+    assert client.seen == ["Hello", "Hello"]
+
+
+def curl(url: str) -> str:
+    return run(("curl",), "--silent", url)
+
+
+def chromium(url: str) -> str:
+    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    page = run(browser.CHROMES, *flags, "--dump-dom", url)
+    found = re.search(r"<pre[^>]*>(.*?)</pre>", page)
+    return found[1] if found else page
+
+
+def run(names: tuple[str, ...], *arguments: str) -> str:
+    """What a program prints; on Linux's CI it must be there."""
+    program = browser.which(names)
+    if program is None:
+        must = os.environ.get("CI") and sys.platform == "linux"
+        (pytest.fail if must else pytest.skip)(f"not here: {names[0]}")
+    command = [program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT).stdout
+
+
 def assert_output(cell: Any) -> None:
     """What a cell printed is for the reader, and each check says what it must."""
     tags = cell.metadata.get("tags", [])
@@ -91,6 +126,8 @@ def assert_output(cell: Any) -> None:
 class Watched(NotebookClient):
     """A notebook whose kernel is asked some things behind the last cell."""
 
+    visitors: list[Callable[[str], str]] = []  # noqa: RUF012, of nbclient's traits
+    seen: list[str]
     reached: list[int]
     ports: list[int]
     threads: list[str]
@@ -108,6 +145,7 @@ class Watched(NotebookClient):
         sites = await self.ask(SITES)
         self.ports = [port for port, _ in sites]
         self.reached = [port for port in self.ports if answers(port)]
+        self.seen = [visit(f"http://127.0.0.1:{self.ports[0]}/") for visit in self.visitors]
         await self.ask(STOP)
         self.kernel_pid, self.threads, self.children = await self.ask(LEFT)
 
