@@ -198,11 +198,11 @@ async def _read_answers(line: Line, data: bytes, wait: float) -> Ended:
     answers = wire.Answers(asked)
     wanted = max(1, len(asked))
     while answers.count < wanted:
-        unsent = line.unsent
+        gone = line.gone
         try:
             piece = await line.read(wait=wait)
         except TimeoutError:
-            if line.unsent < unsent:
+            if line.gone > gone:
                 continue
             return "silent"
         except ConnectionError:
@@ -252,6 +252,7 @@ class Line:
         self._reader, self._writer = reader, writer
         self.port: int = writer.get_extra_info("sockname")[1]
         self._began = time.perf_counter()
+        self._written = 0
         self._received = bytearray()
         self.events: list[tuple[float, Literal["out", "in", "end"], bytes]] = []
 
@@ -270,11 +271,17 @@ class Line:
         """How many bytes wait in this program because the other side does not take them."""
         return self._writer.transport.get_write_buffer_size()
 
+    @property
+    def gone(self) -> int:
+        """How many of the bytes that were written have left this program."""
+        return self._written - self.unsent
+
     async def write(self, data: bytes, *, pace: float | None = None) -> None:
         """Send bytes, at once or byte by byte at `pace` bytes a second."""
         pieces = [data] if pace is None else [data[i : i + 1] for i in range(len(data))]
         for piece in pieces:
             self._writer.write(piece)
+            self._written += len(piece)
             self._note("out", piece)
             await self._writer.drain()
             if pace is not None:

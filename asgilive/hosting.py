@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,28 @@ class SiteLoop(_BaseLoop):  # type: ignore[misc]
     listening: Callable[[], None] = staticmethod(lambda: None)
     tap: Callable[[Any], Any] | None = None
     complain: Callable[[str], None] = staticmethod(lambda text: None)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.transports: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def _make_socket_transport(self, sock: Any, *arguments: Any, **options: Any) -> Any:
+        """As asyncio has it; what a server leaves open, `close` must find."""
+        server = options.get("server")
+        if server is not None and not server.sockets:  # it accepted, and closed before it went on
+            sock.close()
+            raise ConnectionAbortedError
+        transport = super()._make_socket_transport(sock, *arguments, **options)
+        self.transports.add(transport)
+        return transport
+
+    def close(self) -> None:
+        """Close, and the connections too: not every server does."""
+        if not self.is_closed():
+            for transport in list(self.transports):
+                transport.abort()
+            self.run_until_complete(asyncio.sleep(0))
+        super().close()
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """What asyncio would print: also when it is noticed late, in another thread."""

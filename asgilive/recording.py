@@ -174,12 +174,9 @@ class Conversation:
         self.full = False
         self.sources: list[Callable[[Conversation], None]] = []  # bring entries of other processes
         self._entries: list[Entry] = []
-        self._sizes = {"wire": 0, "messages": 0}  # a body counts once in each
+        self._wire = self._messages = 0  # bytes kept of each: a body counts once in either
         self._ports: dict[str, list[tuple[float, int]]] = {}  # a port may be used again later
         self._ignored: set[int | None] = set()
-        self._connected: set[int | None] = set()
-        self._open: dict[int | None, int] = {}  # by connection: its calls that are not over
-        self._last: dict[int | None, float] = {}
         self._next_connection = itertools.count(1)
         self._next_call = itertools.count(1)
 
@@ -195,18 +192,16 @@ class Conversation:
 
     def append(self, entry: Entry) -> None:
         """Append an entry, unless the recording is full."""
-        if entry.connection in self._ignored:
+        if self.full or entry.connection in self._ignored:
             return
-        self._last[entry.connection] = entry.t
-        if entry.what in ("open", "close"):
-            self._connected ^= {entry.connection}
-        if change := _OPENING.get(entry.what):
-            self._open[entry.connection] = self._open.get(entry.connection, 0) + change
-        most = max(self._sizes.values())
-        self.full = self.full or len(self._entries) >= MOST_ENTRIES or most >= MOST_BYTES
-        if not self.full:
-            self._entries.append(entry)
-            self._sizes["wire" if entry.call is None else "messages"] += _weight(entry.data)
+        if len(self._entries) >= MOST_ENTRIES or max(self._wire, self._messages) >= MOST_BYTES:
+            self.full = True
+            return
+        self._entries.append(entry)
+        if entry.call is None:
+            self._wire += len(entry.data or "")
+        elif isinstance(entry.data, dict):
+            self._messages += _weight(entry.data)
 
     def open(self, port: int | None) -> int:
         """Number a new connection; `port` is the client's, by which its calls can be found."""
@@ -219,7 +214,6 @@ class Conversation:
     def ignore(self, connection: int) -> None:
         """Leave a connection out of the recording, with the calls it makes."""
         self._ignored.add(connection)
-        self._connected.discard(connection)
         self._entries = [e for e in self._entries if e.connection != connection]
 
     def alias(self, port: int, connection: int) -> None:
@@ -268,15 +262,25 @@ class Conversation:
             await asyncio.sleep(0.001)
 
     def _is_moving(self, number: int) -> bool:
+        """Whether a connection is there still, or has calls that are not over and not stuck."""
         self.bring()
-        quiet = time.perf_counter() - self.began - self._last.get(number, 0.0)
-        return number in self._connected or (self._open.get(number, 0) > 0 and quiet < RECENT)
+        if self.full or number in self._ignored:
+            return False
+        calls, last, over = 0, 0.0, False
+        for entry in reversed(self._entries):
+            if entry.connection == number:
+                calls += _OPENING.get(entry.what, 0)
+                last, over = max(last, entry.t), over or entry.what == "close"
+                if entry.what == "open":
+                    break
+        quiet = time.perf_counter() - self.began - last
+        return not over or (calls > 0 and quiet < RECENT)
 
     def clear(self) -> None:
         """Forget what was recorded; numbers go on."""
         self.bring()
         self._entries.clear()
-        self._sizes, self.full = dict.fromkeys(self._sizes, 0), False
+        self._wire, self._messages, self.full = 0, 0, False
 
     # -- looking
 
@@ -445,9 +449,9 @@ def _copy(value: Any) -> Any:
     return bytes(value) if isinstance(value, bytearray | memoryview) else value
 
 
-def _weight(data: Any) -> int:
-    """Bytes that an entry holds: those on the wire, or those of a message."""
-    parts = data.values() if isinstance(data, dict) else [data]
+def _weight(message: Message) -> int:
+    """Bytes that a message holds, where messages hold many."""
+    parts = (message.get("body"), message.get("bytes"), message.get("text"))
     return sum(len(part) for part in parts if isinstance(part, bytes | str))
 
 
