@@ -14,7 +14,7 @@ import socket
 from collections import deque
 from typing import Any
 
-from asgilive.clients import HasUrl, address
+from asgilive.clients import HasUrl, address, reset
 from asgilive.recording import Conversation, current_connection
 
 TICK = 0.05  # seconds between two pieces of a slow cable
@@ -47,7 +47,7 @@ class Cable:
         finally:
             server.close()
             for end in list(self.ends):
-                end.drop()
+                end.transport.abort()
 
 
 class End(asyncio.Protocol):
@@ -57,12 +57,14 @@ class End(asyncio.Protocol):
 
     def __init__(self, cable: Cable) -> None:
         self.cable = cable
+        self.loop = asyncio.get_running_loop()
         self.other: End | None = None
         self.waiting: deque[tuple[float, bytes]] = deque()  # when it came; b"" is the end
-        self.size = 0
+        self.size = 0  # bytes in `waiting`
+        self.full = False  # this end takes no more for now
+        self.ended = False  # this end sends no more,
+        self.done = False  # and all of it was passed on
         self.timer: asyncio.TimerHandle | None = None
-        self.left: int | None = None
-        self.loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: Any) -> None:
         """This end is connected."""
@@ -74,37 +76,45 @@ class End(asyncio.Protocol):
         self.waiting.append((self.loop.time(), data))
         self.size += len(data)
         self._forward()
-        if self.size > MOST:
-            self.transport.pause_reading()
+        self._balance()
 
     def eof_received(self) -> bool:
         """No more from here; the other direction stays open."""
+        self.ended = True
         self.waiting.append((self.loop.time(), b""))
         self._forward()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Gone: the other end learns it in the way it happened."""
+        """Gone: what is lost at one end is lost at the other."""
         self.cable.ends.discard(self)
         if self.other is not None and exc is not None:
             self.other.drop()
-        elif self.other is not None and not self.waiting:
-            self.other.transport.close()
 
     def pause_writing(self) -> None:
         """This end takes no more for now: hold who sends to it."""
-        if self.other is not None:
-            self.other.transport.pause_reading()
+        self._set_full(True)
 
     def resume_writing(self) -> None:
         """This end takes bytes again."""
-        if self.other is not None:
-            self.other.transport.resume_reading()
+        self._set_full(False)
+
+    def _set_full(self, full: bool) -> None:
+        assert self.other is not None  # it was the other one's bytes that filled it
+        self.full = full
+        self.other._balance()
+
+    def _balance(self) -> None:
+        """Read only where there is room for it; after its end asyncio would read that again."""
+        if self.ended:
+            return
+        room = self.size <= MOST and self.other is not None and not self.other.full
+        (self.transport.resume_reading if room else self.transport.pause_reading)()
 
     def drop(self) -> None:
-        """Break off, without a word."""
+        """Break off with RST, without a word."""
         self.waiting.clear()
-        self.transport.abort()
+        reset(self.transport)
 
     def _forward(self) -> None:
         """Write what may go now, and come back when the rest may."""
@@ -112,45 +122,56 @@ class End(asyncio.Protocol):
             came, data = self.waiting[0]
             wait = came + self.cable.delay - self.loop.time() if self.cable.delay else 0.0
             if wait <= 0:
-                wait = self._write(data)
+                wait = self._write(self.other, data)
             if wait > 0:
                 self.timer = self.loop.call_later(wait, self._again)
 
     def _again(self) -> None:
         self.timer = None
         self._forward()
+        self._balance()
 
-    def _write(self, data: bytes) -> float:
+    def _write(self, other: End, data: bytes) -> float:
         """Write the next piece; returns the seconds that it takes on a slow cable."""
         came, _ = self.waiting.popleft()
         if not data:
-            self._finish()
+            self._finish(other)
             return 0.0
         rate = self.cable.rate
         piece = data[: max(1, int(rate * TICK))] if rate else data
         if len(piece) < len(data):
             self.waiting.appendleft((came, data[len(piece) :]))
-        self._pass_on(piece)
+        self.size -= len(piece)
+        self._pass_on(other, piece)
         return len(piece) / rate if rate else 0.0
 
-    def _pass_on(self, piece: bytes) -> None:
-        assert self.other is not None
-        held, self.size = self.size > MOST, self.size - len(piece)
-        if self.left is not None:
-            piece, self.left = piece[: self.left], self.left - len(piece)
-        self.other.transport.write(piece)
-        if self.left is not None and self.left <= 0:
-            self.other.transport.close()
-            self.drop()
-        elif held and self.size <= MOST:
-            self.transport.resume_reading()
+    def _pass_on(self, other: End, piece: bytes) -> None:
+        other.transport.write(piece)
 
-    def _finish(self) -> None:
-        assert self.other is not None
+    def _finish(self, other: End) -> None:
+        """The end of what this end sends; when both have finished, both may go."""
+        self.done = True
         with contextlib.suppress(OSError, RuntimeError):
-            self.other.transport.write_eof()
-        if self.transport.is_closing():
-            self.other.transport.close()
+            other.transport.write_eof()
+        if other.done:
+            self.transport.close()
+            other.transport.close()
+
+
+class Far(End):
+    """The end towards the target, whose bytes are counted: after so many the cable is cut."""
+
+    passed = 0
+
+    def _pass_on(self, other: End, piece: bytes) -> None:
+        cut = self.cable.cut
+        if cut is not None:
+            piece = piece[: max(cut - self.passed, 0)]
+        self.passed += len(piece)
+        other.transport.write(piece)
+        if cut is not None and self.passed >= cut:
+            other.transport.close()
+            self.drop()
 
 
 class Near(End):
@@ -164,21 +185,16 @@ class Near(End):
 
     async def _connect(self) -> None:
         """The far end; to the server behind, its port is the client, and a recording must know."""
+        where = self.cable.host, self.cable.port
         try:
-            transport, far = await self.loop.create_connection(
-                lambda: End(self.cable), self.cable.host, self.cable.port
-            )
+            transport, far = await self.loop.create_connection(lambda: Far(self.cable), *where)
         except OSError:
-            self.drop()
-            return
-        if self.transport.is_closing():
-            transport.abort()
+            self.transport.abort()
             return
         number = current_connection()
         if self.cable.conversation is not None and number is not None:
             port = transport.get_extra_info("sockname")[1]
             self.cable.conversation.alias(port, number)
         self.other, far.other = far, self
-        far.left = self.cable.cut
         self.transport.resume_reading()
         far._forward()

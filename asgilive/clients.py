@@ -326,7 +326,7 @@ class Line:
 
     def abort(self) -> None:
         """Vanish: drop the connection with RST, without a word."""
-        reset(self._writer)
+        reset(self._writer.transport)
 
     def _note(self, way: Literal["out", "in", "end"], data: bytes) -> None:
         self.events.append((time.perf_counter() - self._began, way, data))
@@ -382,13 +382,13 @@ async def _hang_up(line: Line) -> None:
     await asyncio.sleep(0)  # asyncio closes the socket in its next step
 
 
-def reset(writer: asyncio.StreamWriter) -> None:
+def reset(transport: Any) -> None:
     """Drop a connection so that the other side sees RST: SO_LINGER with no time to linger."""
-    sock = writer.get_extra_info("socket")
+    sock = transport.get_extra_info("socket")
     linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
     with contextlib.suppress(OSError):  # closed already
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    writer.transport.abort()
+    transport.abort()
 
 
 async def _small(address: tuple[str, int], size: int) -> socket.socket:

@@ -32,6 +32,7 @@ from asgilive.recording import describe
 
 STARTUP = 10.0  # seconds a server may take until it listens
 UNSEEN = 0.2  # seconds after which a server that opens no asyncio server counts as listening
+PULSE = 0.2  # seconds: an interrupted cell learns of it only when the kernel's loop wakes up
 UNASKED = 0.5  # seconds after which an application that no server asked to start will not be
 LONGEST_LOG = 200
 NOT_ASKED = "not asked"
@@ -200,7 +201,7 @@ class ThreadHost:
         LOGS.watch()
         self._thread.start()
         end = time.monotonic() + STARTUP
-        step = STARTUP if self.unseen is None else self.unseen
+        step = min(PULSE, STARTUP) if self.unseen is None else self.unseen
         while not await _first(self._up, self._ended, timeout=step):
             if self.unseen is not None and not (self._lifespan and self._lifespan.starting):
                 return
@@ -406,20 +407,7 @@ class ProcessHost:
 
         Raises StartupFailed, or StartupTimeout after `STARTUP` seconds; then it is to be stopped.
         """
-        apart: dict[str, Any] = (
-            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
-            if sys.platform == "win32"
-            else {"start_new_session": True}
-        )
-        with (self.folder / "log").open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: ASYNC220, it returns at once
-                self.words,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **self.env},
-                **apart,
-            )
+        self._process = self._spawn()
         atexit.register(self.abandon)
         end = time.monotonic() + STARTUP
         while not (self._all_ready() and await _answers(self.port)):
@@ -429,6 +417,23 @@ class ProcessHost:
                 said = self.log[-1] if self.log else "it printed nothing"
                 raise StartupTimeout(f"not up after {STARTUP:g} s: {said}")
             await asyncio.sleep(0.01)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        """The process, in a group of its own, with all its words in the log."""
+        apart: dict[str, Any] = (
+            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
+            if sys.platform == "win32"
+            else {"start_new_session": True}
+        )
+        with (self.folder / "log").open("ab") as output:
+            apart |= {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+            try:
+                return subprocess.Popen(self.words, env={**os.environ, **self.env}, **apart)
+            except OSError as error:
+                raise StartupFailed(
+                    f"{self.words[0]} cannot be run, {error.strerror}: is it installed, and is"
+                    " its folder in PATH?"
+                ) from error
 
     async def stop(self, within: float) -> None:
         """Ask the process to stop (on Windows: end it); after `within` seconds, end its group."""

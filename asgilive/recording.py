@@ -559,6 +559,11 @@ class TappedTransport:
         self._tap.closing = self._tap.closing or "server"
         self._transport.abort()
 
+    def write_eof(self) -> None:
+        """The server has said all."""
+        self._tap.closing = self._tap.closing or "server"
+        self._transport.write_eof()
+
     def set_protocol(self, protocol: Any) -> None:
         """A WebSocket upgrade swaps the server's protocol; the tap stays in front of it."""
         self._tap.inner = protocol

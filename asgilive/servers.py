@@ -50,19 +50,27 @@ async def uvicorn(app: Any, sock: socket.socket, **options: Any) -> None:
 
 
 async def hypercorn(app: Any, sock: socket.socket, **options: Any) -> None:
-    """Hypercorn on the socket's descriptor; detached, or the socket object would close it too."""
+    """Hypercorn on our socket, which it would otherwise open itself."""
     from hypercorn.asyncio import serve
-    from hypercorn.config import Config
+    from hypercorn.config import Config, Sockets
 
-    config = Config.from_mapping({"graceful_timeout": GRACE, **options})
-    config.bind = [f"fd://{sock.detach()}"]
-    stop = asyncio.Event()
-    task = asyncio.ensure_future(serve(app, config, shutdown_trigger=stop.wait, mode="asgi"))
+    class OurConfig(Config):
+        def create_sockets(self) -> Sockets:
+            return Sockets([sock], [], []) if self.ssl_enabled else Sockets([], [sock], [])
+
+    config = OurConfig.from_mapping({"graceful_timeout": GRACE, **options})
+    up, stop = asyncio.Event(), asyncio.Event()
+
+    async def asked() -> None:
+        up.set()
+        await stop.wait()
+
+    task = asyncio.ensure_future(serve(app, config, shutdown_trigger=asked, mode="asgi"))
     try:
         await asyncio.shield(task)
     finally:
         stop.set()
-        await asyncio.wait({task}, timeout=GRACE + 1)
+        await asyncio.wait({task}, timeout=GRACE + 1 if up.is_set() else 0)
         task.cancel()
 
 

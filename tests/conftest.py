@@ -59,8 +59,9 @@ def _left():
 
 
 @pytest.fixture
-def nothing_left():
+def nothing_left(tmp_path, monkeypatch):
     """Fail where a test leaves a site, thread, process, file or folder that was not there."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # not what others make meanwhile
     before = _left()
     yield
     end = time.monotonic() + PATIENCE

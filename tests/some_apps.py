@@ -11,6 +11,16 @@ async def until(condition):
         await asyncio.sleep(0.001)
 
 
+async def stalled(site):
+    """Wait until the latest call of a recorded site hangs in one step; returns that call."""
+    while True:
+        before = site.conversation.calls[-1].entries[-1:]
+        await asyncio.sleep(0.2)
+        call = site.conversation.calls[-1]
+        if call.entries[-1:] == before != [] and before[0].took is None:
+            return call
+
+
 async def reply(send, status=200, body=b"", headers=()):
     length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})

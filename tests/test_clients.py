@@ -26,7 +26,7 @@ def answering(*pieces, after=b"\r\n\r\n", close=True):
             await reader.readuntil(after)
         for piece in pieces:
             if piece is None:
-                clients.reset(writer)
+                clients.reset(writer.transport)
                 return
             writer.write(piece)
             await writer.drain()
@@ -254,7 +254,7 @@ async def test_a_pace():
         await line.write(GET, pace=500)
         assert time.perf_counter() - began > len(GET) / 500
         assert len(line.events) == len(GET)
-        assert (await line.read()).endswith(b"Hello")
+        assert (await line.read(until=b"Hello")).endswith(b"Hello")
 
 
 async def test_what_came_before_a_reset_can_be_read():

@@ -5,6 +5,7 @@ import errno
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -57,6 +58,14 @@ def listening():
     family = [here, *here.children(recursive=True)]
     found = [c for process in family for c in process.net_connections("inet")]
     return {c.laddr for c in found if c.status == psutil.CONN_LISTEN}
+
+
+def runs(process):
+    """Whether a process is there, and not only the memory of it."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 # -- a site while it runs, and after
@@ -291,7 +300,7 @@ def test_what_cannot_work_is_said_at_once(options, words):
 
 
 def test_a_command_for_an_application_without_one():
-    with pytest.raises(ValueError, match="none was given, and the command has an {app}"):
+    with pytest.raises(ValueError, match=r"none was given, and the command has an \{app\}"):
         serve(command="uvicorn {app}")
 
 
@@ -372,7 +381,10 @@ async def test_stop_with_an_application_that_does_not_listen():
     assert "WARNING the application did not stop when asked: its thread was ended" in site.log
 
 
-async def test_stop_where_nothing_helps():
+async def test_stop_where_nothing_helps(monkeypatch):
+    if sys.gettrace() and sys.version_info < (3, 12):
+        # There, while another thread has yet to raise what it was sent, a traced one stands still.
+        monkeypatch.setattr(hosting.ThreadHost, "_force", lambda host: None)
     inside, go_on = threading.Event(), threading.Event()
 
     async def stuck(scope, receive, send):
@@ -396,7 +408,8 @@ async def test_a_shutdown_that_fails_is_in_the_log():
             await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()
-            raise ValueError("cannot close")
+            await send({"type": "lifespan.shutdown.failed", "message": "cannot close"})
+            return
         await reply(send)
 
     async with serve(app) as site:
@@ -535,7 +548,7 @@ async def test_a_site_in_a_process(server, workers, here):
     assert [(await fetch(site, to)).text for to in ("/a", "/b")] == ["/a", "/b"]
     await site.stop()
     assert await refuses_clients(site)
-    assert not any(process.is_running() for process in family)
+    await until(lambda: not any(map(runs, family)))
     assert_recorded(site.conversation)
 
 
@@ -623,15 +636,16 @@ async def test_a_command_that_ends_without_a_word():
         await serve(command=f"{sys.executable} -c pass {{port}}")
 
 
-@pytest.mark.parametrize(("code", "last"), [("print(1, flush=True);", "1"), ("", "it printed not")])
+@pytest.mark.parametrize(("code", "last"), [("print(1, flush=True)", "1"), ("0", "it printed not")])
 async def test_a_command_that_never_listens(code, last, monkeypatch):
     monkeypatch.setattr(hosting, "STARTUP", 0.4)
     with pytest.raises(StartupTimeout, match=rf"^not up after 0\.4 s: {last}"):
-        await serve(command=f"{sys.executable} -c '{code}input(); import time; time.sleep(60)'")
+        await serve(command=f"{sys.executable} -c 'import time; {code}; time.sleep(60)' {{port}}")
 
 
 async def test_a_command_that_does_not_exist():
-    with pytest.raises(StartupFailed, match="no-such-program"):
+    words = "^no-such-program cannot be run, No such file .*: is it installed"
+    with pytest.raises(StartupFailed, match=words):
         await serve(command="no-such-program {port}")
 
 
@@ -758,9 +772,13 @@ async def test_the_card(here):
         assert "no: serve(…, record=True)" in text
         assert f'data-al-link="{site.link}"' in site._repr_html_()
     assert "was at" in repr(site)
-    assert "data-al-link" not in site._repr_html_().replace("[data-al-link]", "").partition(
-        "<script"
-    )[0].rpartition("</style>")[2]
+    assert (
+        "data-al-link"
+        not in site._repr_html_()
+        .replace("[data-al-link]", "")
+        .partition("<script")[0]
+        .rpartition("</style>")[2]
+    )
 
 
 async def test_the_card_of_a_process(here):
@@ -772,9 +790,7 @@ async def test_the_card_of_a_process(here):
 # -- what the card asks
 
 
-CARD_ASKS = (
-    b"GET / HTTP/1.1\r\nHost: a\r\nAccept: %b\r\nConnection: close\r\n\r\n" % CARD
-)
+CARD_ASKS = b"GET / HTTP/1.1\r\nHost: a\r\nAccept: %b\r\nConnection: close\r\n\r\n" % CARD
 
 
 @pytest.mark.parametrize("options", [{}, {"server": "hypercorn"}, {"workers": 1}])
@@ -873,7 +889,11 @@ class Kernel:
 
     def __init__(self):
         self.manager = KernelManager()
-        self.manager.start_kernel(cwd=os.path.dirname(os.path.dirname(__file__)))
+        self.manager.start_kernel(
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+            cwd=os.path.dirname(os.path.dirname(__file__)),
+        )
         self.client = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=30)
@@ -893,6 +913,10 @@ class Kernel:
 
         self.client.execute_interactive(code, timeout=30, output_hook=heard)
         return "".join(said).strip()
+
+    def interrupt(self):
+        """What the interrupt button does."""
+        os.kill(self.manager.provisioner.pid, signal.SIGINT)
 
     def close(self):
         self.client.stop_channels()
@@ -956,7 +980,9 @@ async def never(scope, receive, send):
     await asyncio.Event().wait()
 await serve(never)
 """
-    said = kernel.run(cell, then=kernel.manager.interrupt_kernel)
+    began = time.monotonic()
+    said = kernel.run(cell, then=kernel.interrupt)
+    assert time.monotonic() - began < 5
     assert said.startswith("starting")
     assert said.endswith(("KeyboardInterrupt", "CancelledError"))
     left = "print(serving.running(), [t.name for t in threading.enumerate() if 'asgi' in t.name])"
