@@ -44,7 +44,8 @@ def _files():
         return []
     here = psutil.Process()
     sockets = [(c.fd, c.laddr, c.status) for c in here.net_connections("all")]
-    return [*sorted(map(str, sockets + here.open_files())), f"{here.num_fds()} descriptors"]
+    files = [(f.fd, f.path) for f in here.open_files()]  # their positions may move
+    return [*sorted(map(str, sockets + files)), f"{here.num_fds()} descriptors"]
 
 
 def _left():

@@ -94,7 +94,10 @@ class Run(threading.Thread):
         """Stop the command that is still running, with time to clean up after itself."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGINT)
-            self.process.wait(30)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
 
     def tell(self) -> None:
         """The closing line, and what a failed step printed."""
@@ -272,7 +275,8 @@ class Tally:
 
 def main(everything: bool) -> int:
     """Run every step and count."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell may have had SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     began, tally = time.monotonic(), Tally()
     try:
         tally.count("page tools", page_tools)
