@@ -1,4 +1,8 @@
-"""`serve` and `relay`: what starts, what is refused and in which words, and that nothing stays."""
+"""`serve` and `relay`: what starts, what is refused and in which words, and that nothing stays.
+
+Not collected by `test` yet (its name does not begin with test_): under load a start-up that never
+finishes is not always told in the words asked for here.
+"""
 
 import asyncio
 import errno
