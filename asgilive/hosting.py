@@ -96,7 +96,7 @@ class SiteLoop(_BaseLoop):  # type: ignore[misc]
             factory = self.tap(factory)
         server = await super().create_server(factory, *arguments, **options)
         if ours:  # a step later: a server that returns now was never up
-            self.call_soon(self.call_soon, self.listening)
+            self.call_soon(self.listening)
         return server
 
 
@@ -122,17 +122,20 @@ def why_not(
 
 async def _first(*moments: concurrent.futures.Future[None], timeout: float) -> bool:
     """Whether one of them comes within `timeout` seconds; it may come in another thread."""
-    loop, woken = asyncio.get_running_loop(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    woken: asyncio.Future[None] = loop.create_future()
 
-    def wake(_: object) -> None:
+    def wake() -> None:
+        with contextlib.suppress(asyncio.InvalidStateError):  # the other one was first
+            woken.set_result(None)
+
+    def call(_: object) -> None:
         with contextlib.suppress(RuntimeError):  # this loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(woken.set)
+            loop.call_soon_threadsafe(wake)
 
     for moment in moments:
-        moment.add_done_callback(wake)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(timeout):
-            await woken.wait()
+        moment.add_done_callback(call)
+    await asyncio.wait({woken}, timeout=timeout)
     return any(moment.done() for moment in moments)
 
 
@@ -264,7 +267,7 @@ class ThreadHost:
             self.log.append(text)
 
     def _is_up(self) -> None:
-        if not self._up.done():
+        if not self._up.done() and self._task is not None and not self._task.done():
             self._up.set_result(None)
 
     async def _main(self) -> None:
@@ -410,9 +413,11 @@ class ProcessHost:
         self._process = self._spawn()
         atexit.register(self.abandon)
         end = time.monotonic() + STARTUP
-        while not (self._all_ready() and await _answers(self.port)):
+        while True:
             if not self.running or self.lifespan.startswith("failed"):
                 raise why_not(self.lifespan, self._failure, None, self.log)
+            if self._all_ready() and await _answers(self.port):
+                return
             if time.monotonic() > end:
                 said = self.log[-1] if self.log else "it printed nothing"
                 raise StartupTimeout(f"not up after {STARTUP:g} s: {said}")

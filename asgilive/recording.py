@@ -175,7 +175,8 @@ class Conversation:
         self.sources: list[Callable[[Conversation], None]] = []  # bring entries of other processes
         self._entries: list[Entry] = []
         self._wire = self._messages = 0  # bytes kept of each: a body counts once in either
-        self._ports: dict[str, list[tuple[float, int]]] = {}  # a port may be used again later
+        self._clients = _Ports()
+        self._relayed = _Ports()  # apart: to another address a port may be used at the same time
         self._ignored: set[int | None] = set()
         self._next_connection = itertools.count(1)
         self._next_call = itertools.count(1)
@@ -208,7 +209,7 @@ class Conversation:
         number = next(self._next_connection)
         entry = self.add("open", number)
         if port is not None:
-            self._ports.setdefault(str(port), []).append((entry.t, number))
+            self._clients.note(port, entry.t, number)
         return number
 
     def ignore(self, connection: int) -> None:
@@ -218,17 +219,12 @@ class Conversation:
 
     def alias(self, port: int, connection: int) -> None:
         """A relay's own outgoing port: to the server behind it, that is the client."""
-        now = time.perf_counter() - self.began
-        self._ports.setdefault(str(port), []).append((now, connection))
+        self._relayed.note(port, time.perf_counter() - self.began, connection)
 
     def connection_of(self, scope: Scope, when: float = math.inf) -> int | None:
         """The connection a scope came from, by the port its client had at that time."""
         client = scope.get("client")
-        return self._connection_at(client[1], when) if client else None
-
-    def _connection_at(self, port: int | str, when: float = math.inf) -> int | None:
-        known = self._ports.get(str(port), [])  # granian gives the port as a str
-        return next((number for began, number in reversed(known) if began <= when), None)
+        return (self._relayed or self._clients).find(client[1], when) if client else None
 
     def next_call(self) -> int:
         """A number for a call that happened elsewhere."""
@@ -257,7 +253,7 @@ class Conversation:
         is over; who looks at the recording then wants to see the end. `within` is in seconds.
         """
         end = time.perf_counter() + within
-        number = self._connection_at(port)
+        number = self._clients.find(port)
         while number and self._is_moving(number) and time.perf_counter() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
@@ -380,6 +376,17 @@ class Conversation:
         conversation._entries = [Entry(**from_json(entry)) for entry in content["entries"]]
         conversation.full = content["full"]
         return conversation
+
+
+class _Ports(dict[str, list[tuple[float, int]]]):
+    """Which connection a port was, and since when: a port may be used again."""
+
+    def note(self, port: int, began: float, connection: int) -> None:
+        self.setdefault(str(port), []).append((began, connection))
+
+    def find(self, port: int | str, when: float = math.inf) -> int | None:
+        known = self.get(str(port), [])  # granian gives the port as a str
+        return next((number for began, number in reversed(known) if began <= when), None)
 
 
 async def observe(

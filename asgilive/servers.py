@@ -109,7 +109,8 @@ def _wsgi_server(app: Any, sock: socket.socket, say: Callable[[str], object]) ->
             return self.client, address
 
         def handle_error(self, *_: Any) -> None:
-            say(str(sys.exc_info()[1]))
+            error = sys.exc_info()[1]
+            say(f"{type(error).__name__}: {error}")
 
         def hang_up(self) -> None:
             """On a client that says nothing: the one thread waits for it."""

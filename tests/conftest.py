@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 
 import psutil
 import pytest
@@ -45,18 +46,20 @@ def _files():
     here = psutil.Process()
     sockets = [(c.fd, c.laddr, c.status) for c in here.net_connections("all")]
     files = [(f.fd, f.path) for f in here.open_files()]  # their positions may move
-    return [*sorted(map(str, sockets + files)), f"{here.num_fds()} descriptors"]
+    return [*map(str, sockets + files), *["descriptor"] * here.num_fds()]
 
 
 def _left():
     """What a test could leave: sites, threads, processes, files, folders."""
-    return {
-        "sites": sorted(site.url for site in serving.running()),
-        "threads": sorted(thread.name for thread in threading.enumerate()),
-        "processes": sorted(p.pid for p in psutil.Process().children(recursive=True)),
-        "files": _files(),
-        "folders": sorted(glob.glob(os.path.join(tempfile.gettempdir(), "asgilive-*"))),
-    }
+    return Counter(
+        [
+            *(site.url for site in serving.running()),
+            *(f"thread {thread.name}" for thread in threading.enumerate()),
+            *(f"process {p.pid}" for p in psutil.Process().children(recursive=True)),
+            *_files(),
+            *glob.glob(os.path.join(tempfile.gettempdir(), "asgilive-*")),
+        ]
+    )
 
 
 @pytest.fixture
@@ -66,9 +69,9 @@ def nothing_left(tmp_path, monkeypatch):
     before = _left()
     yield
     end = time.monotonic() + PATIENCE
-    while (now := _left()) != before and time.monotonic() < end:
+    while (more := _left() - before) and time.monotonic() < end:
         time.sleep(0.01)
-    assert now == before
+    assert not more
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ class Run(threading.Thread):
 
     def tell(self) -> None:
         """The closing line, and what a failed step printed."""
-        told = [line for line in self.lines if " passed" in line or line.startswith("TOTAL")]
+        told = [line for line in self.lines if re.match(r"(\d+ failed, )?\d+ passed|TOTAL", line)]
         counts = "; ".join(re.sub(r"\s+", " ", line) for line in told)
         how = "FAILED" if self.failed else "ok"
         start.say(how, f"{self.step.name}: {self.took:.0f} s  {counts}".rstrip())

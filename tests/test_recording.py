@@ -279,6 +279,17 @@ def test_a_port_used_again_is_the_later_connection():
     assert conversation.connection_of({}) is None
 
 
+def test_ports_to_different_addresses_are_told_apart():
+    """A client's port to the relay may be the number of the relay's own port to the server."""
+    conversation = Conversation()
+    first = conversation.open(5000)
+    conversation.alias(6000, first)
+    second = conversation.open(6000)
+    conversation.alias(5000, second)
+    assert conversation.connection_of({"client": ("127.0.0.1", 6000)}) == first
+    assert conversation.connection_of({"client": ("127.0.0.1", 5000)}) == second
+
+
 @pytest.mark.parametrize("server", ["uvicorn", "hypercorn"])
 async def test_websocket_frames_pass_the_tap(server):
     site = await serve(shout, server=server, record=True)
@@ -396,6 +407,8 @@ async def test_settling_does_not_wait_for_a_stream():
         began = asyncio.get_running_loop().time()
         await site.conversation.settle(line.port)
         await site.conversation.settle(1)
+        site.conversation.clear()  # with the connection's beginning
+        await site.conversation.settle(line.port)
         assert asyncio.get_running_loop().time() - began < 1
 
 

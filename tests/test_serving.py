@@ -1,8 +1,4 @@
-"""`serve` and `relay`: what starts, what is refused and in which words, and that nothing stays.
-
-Not collected by `test` yet (its name does not begin with test_): under load a start-up that never
-finishes is not always told in the words asked for here.
-"""
+"""`serve` and `relay`: what starts, what is refused and in which words, and that nothing stays."""
 
 import asyncio
 import errno
@@ -19,7 +15,6 @@ import pytest
 import websockets
 from jupyter_client import KernelManager
 from some_apps import (
-    blocks,
     breaks,
     deaf,
     early,
@@ -27,7 +22,6 @@ from some_apps import (
     endless,
     full_hello,
     hello,
-    never_starts,
     path,
     refuses,
     reply,
@@ -70,6 +64,28 @@ def runs(process):
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+class Clock:
+    """Time that, once it was asked for, stands still until something has happened.
+
+    After that a start has taken too long: load decides nothing.
+    """
+
+    def __init__(self, happened):
+        self.happened, self.asked = happened, False
+        self.began, self.time = time.monotonic(), time.time
+
+    def monotonic(self):
+        asked, self.asked = self.asked, True
+        over = asked and self.happened()
+        return time.monotonic() + 2 * hosting.STARTUP if over else self.began
+
+
+@pytest.fixture
+def patience(monkeypatch):
+    """`patience(happened)`: a start has taken too long once `happened()`."""
+    return lambda happened: monkeypatch.setattr(hosting, "time", Clock(happened))
 
 
 # -- a site while it runs, and after
@@ -127,9 +143,12 @@ async def test_a_port_that_was_asked_for():
 
 
 async def test_fifty_lives_leave_nothing():
-    for _ in range(50):
-        async with serve(full_hello, record=True) as site:
-            assert (await fetch(site)).status == 200
+    async def lives(times):
+        for _ in range(times):
+            async with serve(full_hello, record=True) as site:
+                assert (await fetch(site)).status == 200
+
+    await asyncio.gather(*(lives(10) for _ in range(5)))
 
 
 # -- lifespan, in words
@@ -228,30 +247,42 @@ async def test_raises_at_start_up():
 
 
 @pytest.mark.parametrize("server", THREADS)
-async def test_never_finishes_to_start(server, monkeypatch):
-    monkeypatch.setattr(hosting, "STARTUP", 0.2)
-    words = r"^not up after 0\.2 s: the application waits in line \d+, `await asyncio\.Event"
+async def test_never_finishes_to_start(server, patience):
+    started = threading.Event()
+    patience(started.is_set)
+
+    async def never(scope, receive, send):
+        asyncio.get_running_loop().call_soon(started.set)  # it comes when this waits
+        await asyncio.Event().wait()
+
+    words = r"^not up after 10 s: the application waits in line \d+, `await asyncio\.Event"
     with pytest.raises(StartupTimeout, match=words):
-        await serve(never_starts, server=server)
+        await serve(never, server=server)
 
 
 @pytest.mark.parametrize("server", THREADS)
-async def test_blocks_at_start_up(server, monkeypatch):
-    monkeypatch.setattr(hosting, "STARTUP", 0.2)
+async def test_blocks_at_start_up(server, patience):
+    started = threading.Event()
+    patience(started.is_set)
 
     async def spins(scope, receive, send):
         while True:
-            pass
+            started.set()
 
-    words = r"^not up after 0\.2 s: blocked in line \d+, `(while True:|pass)`$"
+    words = r"^not up after 10 s: blocked in line \d+, `(while True:|started\.set\(\))`$"
     with pytest.raises(StartupTimeout, match=words):
         await serve(spins, server=server)
 
 
-async def test_blocks_in_c_at_start_up(monkeypatch):
-    monkeypatch.setattr(hosting, "STARTUP", 0.1)
-    with pytest.raises(StartupTimeout, match=r"blocked in line \d+, `time\.sleep\(3\)"):
-        await serve(blocks)
+async def test_blocks_in_c_at_start_up(patience):
+    started = threading.Event()
+    patience(started.is_set)
+
+    async def sleeps(scope, receive, send):
+        started.set(), time.sleep(2.5)  # noqa: ASYNC251
+
+    with pytest.raises(StartupTimeout, match=r"blocked in line \d+, `.*time\.sleep\(2\.5\)"):
+        await serve(sleeps)
 
 
 async def test_port_of_another_program():
@@ -369,10 +400,9 @@ async def test_stop_with_an_endless_stream_open(server, record):
     async with dial(site) as line:
         await line.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         await line.read(until=b"tick")
-        began = time.monotonic()
         await site.stop()
-        assert time.monotonic() - began < 3
     assert not site.running
+    assert not any("its thread was ended" in line for line in site.log)
 
 
 async def test_stop_with_an_application_that_does_not_listen():
@@ -385,11 +415,10 @@ async def test_stop_with_an_application_that_does_not_listen():
     assert "WARNING the application did not stop when asked: its thread was ended" in site.log
 
 
-@pytest.mark.skipif(
-    sys.gettrace() is not None and sys.version_info < (3, 12),
-    reason="while another thread has yet to raise what it was sent, a traced one stands still",
-)
-async def test_stop_where_nothing_helps():
+async def test_stop_where_nothing_helps(monkeypatch):
+    if sys.gettrace() and sys.version_info < (3, 12):
+        # There, while another thread has yet to raise what it was sent, a traced one stands still.
+        monkeypatch.setattr(hosting.ThreadHost, "_force", lambda host: None)
     inside, go_on = threading.Event(), threading.Event()
 
     async def stuck(scope, receive, send):
@@ -612,11 +641,16 @@ async def test_a_process_that_does_not_start(app, options, words, here):
         await serve(f"some_apps:{app}", workers=1, **options)
 
 
-async def test_a_process_whose_application_never_starts(monkeypatch, here):
-    monkeypatch.setattr(hosting, "STARTUP", 1.5)
-    words = r"^not up after 1\.5 s: INFO: +Waiting for application startup\.$"
+async def test_a_process_whose_application_never_starts(patience, tmp_path, here):
+    patience(lambda: holds(tmp_path, "workers", "starting"))
+    words = r"^not up after 10 s: INFO: +Waiting for application startup\.$"
     with pytest.raises(StartupTimeout, match=words):
-        await serve("some_apps:blocks", workers=1)
+        await serve("some_apps:never_starts", workers=1, env={"PYTHONASYNCIODEBUG": ""})
+
+
+def holds(folder, name, text):
+    """Whether a site's folder has a file of this name with this text."""
+    return any(text in path.read_text() for path in folder.glob(f"asgilive-*/{name}"))
 
 
 async def test_any_command(tmp_path):
@@ -641,14 +675,17 @@ async def test_a_command_that_ends_without_a_word():
         await serve(command=f"{sys.executable} -c pass {{port}}")
 
 
-@pytest.mark.parametrize(
-    ("code", "within", "last"),
-    [("print(1, flush=True)", 3.0, "1$"), ("0", 0.3, "it printed nothing")],
-)
-async def test_a_command_that_never_listens(code, within, last, monkeypatch):
-    monkeypatch.setattr(hosting, "STARTUP", within)
-    with pytest.raises(StartupTimeout, match=rf"^not up after {within:g} s: {last}"):
-        await serve(command=f"{sys.executable} -c 'import time; {code}; time.sleep(60)' {{port}}")
+async def test_a_command_that_never_listens(patience, tmp_path):
+    patience(lambda: holds(tmp_path, "log", "ready"))
+    code = 'import time; print("ready", flush=True); time.sleep(60)'
+    with pytest.raises(StartupTimeout, match=r"^not up after 10 s: ready$"):
+        await serve(command=f"{sys.executable} -c '{code}' {{port}}")
+
+
+async def test_a_command_that_says_nothing(monkeypatch):
+    monkeypatch.setattr(hosting, "STARTUP", 0.1)
+    with pytest.raises(StartupTimeout, match=r"^not up after 0\.1 s: it printed nothing$"):
+        await serve(command=f"{sys.executable} -c 'import time; time.sleep(60)' {{port}}")
 
 
 async def test_a_command_that_does_not_exist():
@@ -982,7 +1019,7 @@ await serve(never)
 """
     began = time.monotonic()
     said = kernel.run(cell, then=kernel.interrupt)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 9  # a start that takes 10 s is given up
     assert said.startswith("starting")
     assert said.endswith(("KeyboardInterrupt", "CancelledError"))
     left = "print(serving.running(), [t.name for t in threading.enumerate() if 'asgi' in t.name])"
