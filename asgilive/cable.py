@@ -61,7 +61,8 @@ class End(asyncio.Protocol):
         self.other: End | None = None
         self.waiting: deque[tuple[float, bytes]] = deque()  # when it came; b"" is the end
         self.size = 0  # bytes in `waiting`
-        self.full = False  # this end takes no more for now
+        self.held = False  # nothing is read from this end
+        self.full = False  # nothing can be written to this end
         self.ended = False  # this end sends no more,
         self.done = False  # and all of it was passed on
         self.timer: asyncio.TimerHandle | None = None
@@ -106,10 +107,10 @@ class End(asyncio.Protocol):
 
     def _balance(self) -> None:
         """Read only where there is room for it; after its end asyncio would read that again."""
-        if self.ended:
-            return
-        room = self.size <= MOST and self.other is not None and not self.other.full
-        (self.transport.resume_reading if room else self.transport.pause_reading)()
+        held = self.size > MOST or self.other is None or self.other.full
+        if held != self.held and not self.ended:
+            self.held = held
+            (self.transport.pause_reading if held else self.transport.resume_reading)()
 
     def drop(self) -> None:
         """Break off with RST, without a word."""
@@ -180,7 +181,7 @@ class Near(End):
     def connection_made(self, transport: Any) -> None:
         """Connect to the target, and read nothing before that."""
         super().connection_made(transport)
-        transport.pause_reading()
+        self._balance()
         self.connecting = self.loop.create_task(self._connect())
 
     async def _connect(self) -> None:
@@ -196,5 +197,5 @@ class Near(End):
             port = transport.get_extra_info("sockname")[1]
             self.cable.conversation.alias(port, number)
         self.other, far.other = far, self
-        self.transport.resume_reading()
+        self._balance()
         far._forward()

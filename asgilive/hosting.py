@@ -15,6 +15,7 @@ import ctypes
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -34,6 +35,7 @@ STARTUP = 10.0  # seconds a server may take until it listens
 UNSEEN = 0.2  # seconds after which a server that opens no asyncio server counts as listening
 PULSE = 0.2  # seconds: an interrupted cell learns of it only when the kernel's loop wakes up
 UNASKED = 0.5  # seconds after which an application that no server asked to start will not be
+LINGER = 1.2  # seconds after which a server that was asked to stop loses its connections
 LONGEST_LOG = 200
 NOT_ASKED = "not asked"
 
@@ -77,10 +79,14 @@ class SiteLoop(_BaseLoop):  # type: ignore[misc]
     def close(self) -> None:
         """Close, and the connections too: not every server does."""
         if not self.is_closed():
-            for transport in list(self.transports):
-                transport.abort()
+            self.drop()
             self.run_until_complete(asyncio.sleep(0))
         super().close()
+
+    def drop(self) -> None:
+        """Drop every connection: some servers wait for their clients to leave."""
+        for transport in list(self.transports):
+            transport.abort()
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """What asyncio would print: also when it is noticed late, in another thread."""
@@ -100,6 +106,9 @@ class SiteLoop(_BaseLoop):  # type: ignore[misc]
         return server
 
 
+_RAISED = re.compile(r"[\w.]+(Error|Exception)(: |$)")
+
+
 def first_line(text: str) -> str:
     """The first line of what may be a traceback."""
     return text.strip().partition("\n")[0]
@@ -109,7 +118,8 @@ def why_not(
     lifespan: str, failure: str | None, error: BaseException | None, log: list[str]
 ) -> StartupFailed:
     """The failure of a start: the application's reason, else the server's, else its last words."""
-    words = [failure or "", log[-1] if log else ""]
+    raised = [line for line in log if _RAISED.match(line)]  # at the end of a traceback
+    words = [failure or "", *(raised or log)[-1:]]
     text = ": ".join(filter(None, words)) or "the server ended, and must serve until it is stopped"
     if failure and lifespan.startswith("failed"):
         text = failure
@@ -219,29 +229,46 @@ class ThreadHost:
         self.abandon()
         if await self._gone(within):
             return
-        self._force()
-        if not await self._gone(1.0):
-            raise StillRunning(f"{self.name} could not be stopped: {self._doing()}")
+        self.log.append("WARNING the application did not stop when asked: its thread was ended")
+        for _ in range(5):  # its tasks may not want to end either
+            self._force()
+            if await self._gone(0.2):
+                return
+        raise StillRunning(f"{self.name} could not be stopped: {self._doing()}")
 
     def abandon(self) -> None:
         """Ask the server to stop, once, and do not wait."""
         asked, self._asked = self._asked, True
         if self._thread.ident is None:
             self.sock.close()
-        elif not asked and self._loop is not None and self._task is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has just closed
-                self._loop.call_soon_threadsafe(self._task.cancel)
+        elif not asked:
+            self._tell(self._leave)
+
+    def _tell(self, step: Callable[[], None]) -> None:
+        """Have the loop do something."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has just closed
+                self._loop.call_soon_threadsafe(step)
+
+    def _leave(self) -> None:
+        assert self._loop is not None
+        if self._task is not None:
+            self._task.cancel()
+        self._loop.call_later(LINGER, self._loop.drop)
 
     async def _gone(self, within: float) -> bool:
         if self._thread.is_alive() and await _first(self._ended, timeout=within):
             self._thread.join()  # its last lines: no time at all
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        self._clean()  # where the last resort met it there
+        return True
 
     def _force(self) -> None:
         """The last resort: SystemExit in the thread, at its next line of Python."""
-        self.log.append("WARNING the application did not stop when asked: its thread was ended")
         thread = ctypes.c_ulong(self._thread.ident or 0)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(SystemExit))
+        self._tell(lambda: None)  # it may be asleep
 
     def _run(self) -> None:
         LOGS.threads[threading.get_ident()] = self.log
@@ -251,10 +278,12 @@ class ThreadHost:
         except BaseException as error:
             self.error = None if isinstance(error, asyncio.CancelledError | SystemExit) else error
         finally:
-            LOGS.threads.pop(threading.get_ident(), None)
-            with contextlib.suppress(OSError):
-                self.sock.close()
+            self._clean()
             self._ended.set_result(None)
+
+    def _clean(self) -> None:
+        LOGS.threads.pop(self._thread.ident or 0, None)
+        self.sock.close()
 
     def _make_loop(self) -> SiteLoop:
         loop = self._loop = SiteLoop()
@@ -445,8 +474,9 @@ class ProcessHost:
         if self._process is None:
             return
         self._process.terminate()
-        end = time.monotonic() + within
-        while self.running and time.monotonic() < end:  # noqa: ASYNC110, no event tells
+        clock = asyncio.get_running_loop().time
+        end = clock() + within
+        while self.running and clock() < end:  # noqa: ASYNC110, no event tells
             await asyncio.sleep(0.01)
         self.abandon()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import logging
 import os
 import socket
@@ -42,7 +43,12 @@ def listening():
 
 async def quiet(sock):
     """A server that accepts and says nothing."""
-    async with await asyncio.start_server(lambda reader, writer: None, sock=sock) as server:
+    writers = []
+
+    def keep(reader, writer):
+        writers.append(writer)
+
+    async with await asyncio.start_server(keep, sock=sock) as server:
         await server.serve_forever()
 
 
@@ -156,6 +162,36 @@ async def test_the_end_may_come_when_nobody_listens_any_more():
     await asyncio.to_thread(other)
     moment.set_result(None)
     assert await hosting._first(moment, timeout=1)
+
+
+async def test_a_server_that_waits_for_its_clients_to_leave():
+    """From Python 3.12 on, asyncio's own server does."""
+    host = ThreadHost("x", listening(), quiet)
+    await host.start()
+    reader, writer = await asyncio.open_connection(*host.address)
+    began = time.monotonic()
+    await host.stop(3)
+    assert time.monotonic() - began < 2
+    assert (await reader.read(), host.log) == (b"", [])
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_server_that_will_not_leave_is_woken():
+    """It sleeps in its loop, where an exception alone does not reach it."""
+
+    async def stubborn(sock):
+        await asyncio.start_server(lambda reader, writer: None, sock=sock)
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await forever(sock)
+
+    host = ThreadHost("x", listening(), stubborn)
+    await host.start()
+    began = time.monotonic()
+    await host.stop(0.1)
+    assert time.monotonic() - began < 1
+    assert host.log == ["WARNING the application did not stop when asked: its thread was ended"]
 
 
 # -- the loop
@@ -284,6 +320,7 @@ def test_first_line():
             "the application raised E: z",
         ),
         ("not asked", None, None, ["a", "z"], "z"),
+        ("not asked", None, None, ["Traceback", "  x", "a.BError: c", "bye"], "a.BError: c"),
         ("not asked", None, None, [], "the server ended, and must serve until it is stopped"),
     ],
 )

@@ -1,6 +1,7 @@
 """Servers: their command lines, their adapters, and what each of them is recorded as."""
 
 import asyncio
+import socket
 import sys
 import threading
 
@@ -70,9 +71,10 @@ async def test_wsgi_complaints_are_in_the_log():
         assert site.log == ["ERROR ValueError: not today"]
 
 
-async def test_wsgiref_that_nobody_asked():
-    async with serve(wsgi, server="wsgiref") as site:
-        assert site.running
+def test_nobody_to_hang_up_on():
+    server = servers._wsgi_server(wsgi, socket.create_server(("127.0.0.1", 0)), print)
+    server.hang_up()
+    server.server_close()
 
 
 async def test_a_silent_client_does_not_hold_wsgiref():
