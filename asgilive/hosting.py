@@ -61,6 +61,7 @@ class SiteLoop(_BaseLoop):  # type: ignore[misc]
     listening: Callable[[], None] = staticmethod(lambda: None)
     tap: Callable[[Any], Any] | None = None
     complain: Callable[[str], None] = staticmethod(lambda text: None)
+    forced = False  # to end with the next `exit`
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,6 +88,12 @@ class SiteLoop(_BaseLoop):  # type: ignore[misc]
         """Drop every connection: some servers wait for their clients to leave."""
         for transport in list(self.transports):
             transport.abort()
+
+    def exit(self) -> None:
+        """End what the loop runs, once, where that was forced."""
+        if self.forced:
+            self.forced = False
+            raise SystemExit
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """What asyncio would print: also when it is noticed late, in another thread."""
@@ -265,10 +272,20 @@ class ThreadHost:
         return True
 
     def _force(self) -> None:
-        """The last resort: SystemExit in the thread, at its next line of Python."""
-        thread = ctypes.c_ulong(self._thread.ident or 0)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(SystemExit))
-        self._tell(lambda: None)  # it may be asleep
+        """The last resort: SystemExit in the loop's next step, or in the thread's next line.
+
+        The second only where a loop took no step: under a tracer Python 3.11 holds all other
+        threads until this one has come to that line.
+        """
+        loop = self._loop
+        if loop is None:
+            return
+        loop.forced = not loop.forced
+        if loop.forced:
+            self._tell(loop.exit)
+        else:
+            thread = ctypes.c_ulong(self._thread.ident or 0)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(SystemExit))
 
     def _run(self) -> None:
         LOGS.threads[threading.get_ident()] = self.log

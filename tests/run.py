@@ -1,13 +1,15 @@
 """Check everything, step by step: what `python3 start.py test` runs inside .venv.
 
-Every step runs, even if one before it failed. What is left out is named, with the reason. The last
-line counts the steps, and the exit status is 1 if any of them failed.
+Every step runs, even if one before it failed, and ends, if need be by force. What is left out is
+named, with the reason. The last line counts the steps, and the exit status is 1 if any of them
+failed. What each of them printed is in .cache/steps.
 
 `--all` adds every other Python found on this machine, and Firefox.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -31,6 +33,7 @@ MODULES = CACHE / "node_modules"
 OTHERS = ("3.11", "3.12", "3.13", "3.14")  # with --all, those of them that are here
 STRIP = ["--keep-id", "--extra-keys=metadata.language_info.version"]
 PRINTED = 300  # lines of a failed step
+LONGEST = 1200  # seconds that a command may take
 
 
 @dataclass
@@ -50,8 +53,10 @@ class Run(threading.Thread):
         super().__init__(daemon=True)
         self.step, self.failed = step, False
         self.began, self.took = time.monotonic(), 0.0
-        self.lines: list[str] = []
-        self.process: subprocess.Popen[str] | None = None
+        (CACHE / "steps").mkdir(parents=True, exist_ok=True)
+        self.printed = CACHE / "steps" / f"{step.name}.txt"  # a pipe would end with its last holder
+        self.printed.write_bytes(b"")
+        self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def run(self) -> None:
@@ -59,24 +64,34 @@ class Run(threading.Thread):
             try:
                 self.failed |= self.call([str(word) for word in command]) != 0
             except OSError as error:
-                self.lines.append(str(error))
+                self.say(str(error))
                 self.failed = True
         self.took = time.monotonic() - self.began
 
     def call(self, command: list[str]) -> int:
         """The exit status of one command; what it prints is kept."""
-        with subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=start.surroundings(**self.step.env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-        ) as self.process:
-            self.lines.extend(line.rstrip() for line in self.process.stdout or ())
-        return self.process.returncode
+        env = start.surroundings(**self.step.env)
+        with (
+            self.printed.open("ab") as output,
+            subprocess.Popen(
+                command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            ) as self.process,
+        ):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return self.process.wait(LONGEST)
+            self.process.send_signal(signal.SIGABRT)  # pytest then prints where it hangs
+        self.say(f"ended: not over after {LONGEST} s")
+        return 1
+
+    def say(self, line: str) -> None:
+        """Add a line to what was printed."""
+        with self.printed.open("a", encoding="utf-8") as output:
+            output.write(f"{line}\n")
+
+    @property
+    def lines(self) -> list[str]:
+        """What was printed so far."""
+        return self.printed.read_text("utf-8", "replace").splitlines()
 
     def last(self) -> str:
         """The last line that says something."""
@@ -101,12 +116,13 @@ class Run(threading.Thread):
 
     def tell(self) -> None:
         """The closing line, and what a failed step printed."""
-        told = [line for line in self.lines if re.match(r"(\d+ failed, )?\d+ passed|TOTAL", line)]
+        lines = self.lines
+        told = [line for line in lines if re.match(r"(\d+ failed, )?\d+ passed|TOTAL", line)]
         counts = "; ".join(re.sub(r"\s+", " ", line) for line in told)
         how = "FAILED" if self.failed else "ok"
         start.say(how, f"{self.step.name}: {self.took:.0f} s  {counts}".rstrip())
         if self.failed:
-            print("\n".join("    " + line for line in self.lines[-PRINTED:]), flush=True)
+            print("\n".join("    " + line for line in lines[-PRINTED:]), flush=True)
 
 
 def carry_out(steps: list[Step]) -> Iterator[Run]:
@@ -130,7 +146,7 @@ def carry_out(steps: list[Step]) -> Iterator[Run]:
 def pytest(name: str, marked: str, *options: str, **env: str) -> Step:
     """A step that runs the tests with these marks."""
     python = env.pop("python", sys.executable)
-    return Step(name, [[python, "-m", "pytest", "-m", marked, *options]], env)
+    return Step(name, [[python, "-m", "pytest", "-vv", "-m", marked, *options]], env)
 
 
 def lint() -> Step:

@@ -194,7 +194,7 @@ async def test_nobody_behind():
 async def test_back_pressure_passes(faults):
     """A client that never reads stops the application's send, through the cable."""
     async with serve(flood, record=True) as site, relay(site, **faults) as link:
-        line = await dial(link, buffer=4096)
+        line = await dial(link, buffer=1 << 16)
         await line.write(GET)
         call = await stalled(site)
         assert (call.entries[-1].what, len(call.sent) < 400) == ("send", True)  # of 1001

@@ -33,6 +33,11 @@ ABSENT = run.Step("absent", [["no-such-program"]])
 LEFT = run.Step("left", [python("")], left_out="no browser here")
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "CACHE", tmp_path)
+
+
 def counted(groups: Groups) -> run.Tally:
     tally = run.Tally()
     tally.count("set-up", groups)
@@ -78,6 +83,29 @@ def test_no_test_is_a_failed_step(tmp_path: Path) -> None:
     words = ["-m", "pytest", "--rootdir", tmp_path, "-m", "pages", tmp_path / "test_some.py"]
     empty = run.Step("empty", [[sys.executable, *words]])
     assert str(counted(lambda: iter([[missing], [empty]]))) == "0 passed, 2 failed"
+
+
+def test_a_step_that_does_not_end_is_ended_and_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = tmp_path / "test_some.py"
+    test.write_text("import time\ndef test_long():\n    time.sleep(60)\n")
+    monkeypatch.setattr(run, "LONGEST", 5)
+    began = time.monotonic()
+    step = run.Step("long", [[sys.executable, "-m", "pytest", "--rootdir", tmp_path, test]])
+    assert str(counted(lambda: iter([[step]]))) == "0 passed, 1 failed"
+    assert time.monotonic() - began < 30
+    said = capsys.readouterr().out
+    assert "line 3 in test_long" in said
+    assert "not over after 5 s" in said
+
+
+def test_a_step_does_not_wait_for_what_it_left_running() -> None:
+    left = "import time; time.sleep(20)"
+    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {left!r}])"
+    began = time.monotonic()
+    assert str(counted(lambda: iter([[run.Step("left", [python(code)])]]))) == "1 passed, 0 failed"
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")

@@ -418,7 +418,9 @@ async def test_stop_with_an_application_that_does_not_listen():
 async def test_stop_where_nothing_helps(monkeypatch):
     if sys.gettrace() and sys.version_info < (3, 12):
         # There, while another thread has yet to raise what it was sent, a traced one stands still.
-        monkeypatch.setattr(hosting.ThreadHost, "_force", lambda host: None)
+        monkeypatch.setattr(
+            hosting.ctypes.pythonapi, "PyThreadState_SetAsyncExc", lambda *words: None
+        )
     inside, go_on = threading.Event(), threading.Event()
 
     async def stuck(scope, receive, send):
