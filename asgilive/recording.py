@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from asgilive import drawing, pairing, wire
 
@@ -30,7 +30,6 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 What = Literal["open", "in", "eof", "out", "close", "call", "receive", "send", "return", "raise"]
 
-T = TypeVar("T")
 
 CARD = b"text/x-asgilive-card"  # what a site's card accepts when it asks whether the site is there
 
@@ -195,14 +194,17 @@ class Conversation:
         """Append an entry, unless the recording is full."""
         if self.full or entry.connection in self._ignored:
             return
-        if len(self._entries) >= MOST_ENTRIES or max(self._wire, self._messages) >= MOST_BYTES:
-            self.full = True
-            return
-        self._entries.append(entry)
         if entry.call is None:
             self._wire += len(entry.data or "")
-        elif isinstance(entry.data, dict):
+        elif type(entry.data) is dict:
             self._messages += _weight(entry.data)
+        self._entries.append(entry)
+        if (
+            len(self._entries) >= MOST_ENTRIES
+            or self._wire >= MOST_BYTES
+            or self._messages >= MOST_BYTES
+        ):
+            self.full = True
 
     def open(self, port: int | None) -> int:
         """Number a new connection; `port` is the client's, by which its calls can be found."""
@@ -402,17 +404,34 @@ async def observe(
     `note` makes an entry as it happens; `done` is told once a receive or send has returned.
     """
     note("call", data=snapshot(scope))
+    clock = time.perf_counter
 
     async def receive_noted() -> Message:
         entry = note("receive")
-        message = await _timed(entry, receive, done)
+        began = clock()
+        try:
+            message = await receive()
+        except BaseException as error:
+            refused(entry, error)
+            raise
+        entry.took = clock() - began
         entry.data = snapshot(message)
         done(entry)
         return message
 
     async def send_noted(message: Message) -> None:
         entry = note("send", data=snapshot(message))
-        await _timed(entry, partial(send, message), done)
+        began = clock()
+        try:
+            await send(message)
+        except BaseException as error:
+            refused(entry, error)
+            raise
+        entry.took = clock() - began
+        done(entry)
+
+    def refused(entry: Entry, error: BaseException) -> None:
+        entry.error = describe(error)
         done(entry)
 
     try:
@@ -421,21 +440,6 @@ async def observe(
         note("raise", data=describe(error))
         raise
     note("return")
-
-
-async def _timed(
-    entry: Entry, step: Callable[[], Awaitable[T]], done: Callable[[Entry], None]
-) -> T:
-    """Await a receive or send; the entry gets the seconds it took, or the error it raised."""
-    began = time.perf_counter()
-    try:
-        result = await step()
-    except BaseException as error:
-        entry.error = describe(error)
-        done(entry)
-        raise
-    entry.took = time.perf_counter() - began
-    return result
 
 
 def describe(error: BaseException) -> str:
@@ -447,19 +451,25 @@ def snapshot(message: Any) -> Any:
     """One level deep, as it is now: frameworks write into a scope after it was given to them."""
     if not isinstance(message, dict):
         return message
-    return {key: _copy(value) for key, value in message.items()}
+    kept = message.copy()
+    for key, value in message.items():
+        if copy := _COPIES.get(type(value)):
+            kept[key] = copy(value)
+    return kept
 
 
-def _copy(value: Any) -> Any:
-    if type(value) is list or type(value) is dict:
-        return value.copy()
-    return bytes(value) if isinstance(value, bytearray | memoryview) else value
+_COPIES: Mapping[type, Callable[[Any], Any]] = {
+    list: list.copy,
+    dict: dict.copy,
+    bytearray: bytes,
+    memoryview: bytes,
+}
 
 
 def _weight(message: Message) -> int:
     """Bytes that a message holds, where messages hold many."""
-    parts = (message.get("body"), message.get("bytes"), message.get("text"))
-    return sum(len(part) for part in parts if isinstance(part, bytes | str))
+    part = message.get("body") or message.get("bytes") or message.get("text")
+    return len(part) if isinstance(part, (bytes, str)) else 0
 
 
 def to_json(value: Any) -> Any:
