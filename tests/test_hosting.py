@@ -194,6 +194,13 @@ async def test_a_server_that_will_not_leave_is_woken():
     assert host.log == ["WARNING the application did not stop when asked: its thread was ended"]
 
 
+async def test_nothing_is_forced_before_there_is_a_loop():
+    host = ThreadHost("x", listening(), quiet)
+    host._force()
+    await host.stop(0.1)
+    assert not host.running
+
+
 # -- the loop
 
 
