@@ -53,7 +53,8 @@ async def latencies(server: str) -> list[float]:
     async with serve(target, server=server) as off, serve(target, server=server, record=True) as on:
         command = [sys.executable, __file__, "client", str(off.port), str(on.port)]
         done = await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
-        assert on.conversation and not on.conversation.full
+        assert on.conversation is not None
+        assert not on.conversation.full
     return list(json.loads(done.stdout))
 
 
