@@ -22,7 +22,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-from asgilive import drawing
+from asgilive import drawing, rules
+from asgilive.recording import App
 
 _DATA = Path(__file__).parent / "data"
 _SITE = "https://asgi.readthedocs.io/en/latest/"
@@ -166,6 +167,22 @@ class Spec(ModuleType):
         found = {key: self[id] for key, id in _keys().get(type, {}).items()}
         return {key: (s.id, s.url, s.text) for key, s in found.items()}
 
+    def lint(self, app: App) -> rules.Lint:
+        """`app`, watched: what the specification forbids raises in its face.
+
+        `.findings` keeps every breach, also of what a server is only to ignore. Taught in
+        chapter 4.
+        """
+        return rules.Lint(app)
+
+    def machine(self, protocol: str) -> drawing.Figure:
+        """What an application may send and when: the table that `lint` walks, drawn.
+
+        `protocol` is "http", "websocket" or "lifespan". Raises ValueError for another. Taught in
+        chapter 4.
+        """
+        return rules.machine(protocol)
+
     def _range(self, word: str) -> list[Statement]:
         if word.upper() in _PARTS:
             return [s for s in self if s.id[0] == word.upper()]
@@ -189,7 +206,7 @@ class Spec(ModuleType):
         return repr(self._figure())
 
     def __dir__(self) -> list[str]:
-        return ["key", "links", "rows"]
+        return ["key", "links", "lint", "machine", "rows"]
 
 
 def _part(letter: str, statements: list[Statement]) -> tuple[str, ...]:

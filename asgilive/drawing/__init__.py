@@ -17,6 +17,7 @@ from asgilive.drawing.cards import card, failure, statement, table, verdict
 from asgilive.drawing.exchanges import call, line, reply
 from asgilive.drawing.figure import Figure, script, style
 from asgilive.drawing.gantts import gantt
+from asgilive.drawing.machines import machine
 from asgilive.drawing.markup import literal
 from asgilive.drawing.sequences import sequence
 from asgilive.drawing.wires import wire
@@ -34,6 +35,7 @@ __all__ = [
     "gantt",
     "line",
     "literal",
+    "machine",
     "reply",
     "sequence",
     "statement",

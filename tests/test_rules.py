@@ -1,0 +1,214 @@
+"""The tables of what an application may send: walked, drawn, and broken on purpose."""
+
+import pytest
+
+from asgilive import drive, rules, spec
+from asgilive.rules import Forbidden, Lint
+
+START = {"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]}
+END = {"type": "http.response.body", "body": b"x"}
+MORE = {"type": "http.response.body", "body": b"x", "more_body": True}
+ALL = [name for name, _ in rules.EXTENSIONS.values()]
+
+
+def sending(*messages):
+    """An application that sends these, after it has received once."""
+
+    async def app(scope, receive, send):
+        await receive()
+        for message in messages:
+            await send(message)
+
+    return app
+
+
+async def found(scope, *messages, given=None):
+    """The rules that an application breaks by sending these."""
+    strict = Lint(sending(*messages))
+    scope = {"type": scope, "extensions": {name: {} for name in ALL}}
+    call = await drive(strict, scope, given)
+    if any(f.rule not in rules.IGNORED.values() for f in strict.findings):
+        assert (call.ended, call.error) == ("raised", f"Forbidden: {strict.findings[-1]}")
+    else:
+        assert call.ended == "returned"
+    return [finding.rule for finding in strict.findings]
+
+
+TRAILED = {**START, "trailers": True}
+TRAILER = {"type": "http.response.trailers", "headers": [(b"t", b"1")]}
+ACCEPT, CLOSE = {"type": "websocket.accept"}, {"type": "websocket.close"}
+DENY = {"type": "websocket.http.response.start", "status": 403}
+DENIED = {"type": "websocket.http.response.body"}
+TEXT = {"type": "websocket.send", "text": "a"}
+UP, DOWN = {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "messages"),
+    [
+        ("http", [START, END]),
+        ("http", [START, MORE, MORE, END]),
+        ("http", [START, {"type": "http.response.body"}]),
+        ("http", [{**START, "headers": ((b"a", b"b"),), "more": object()}, END]),
+        ("http", [TRAILED, MORE, END, {**TRAILER, "more_trailers": True}, TRAILER]),
+        ("http", [START, {"type": "http.response.pathsend", "path": "/a"}]),
+        ("http", [START, {"type": "http.response.early_hint", "links": []}, END]),
+        ("websocket", [CLOSE]),
+        ("websocket", [ACCEPT]),
+        ("websocket", [ACCEPT, TEXT, {"type": "websocket.send", "bytes": b""}, CLOSE]),
+        ("websocket", [{"type": "websocket.accept", "subprotocol": None}, CLOSE]),
+        ("websocket", [DENY, {**DENIED, "more_body": True}, DENIED]),
+        ("tls", [{"type": "nobody.knows"}]),
+    ],
+)
+async def test_what_is_allowed(protocol, messages):
+    assert await found(protocol, *messages, given=[{"type": "x"}]) == []
+
+
+@pytest.mark.parametrize(
+    ("protocol", "messages", "broken"),
+    [
+        ("http", [], [""]),
+        ("http", [START], ["H35"]),
+        ("http", [END], ["H48"]),
+        ("http", [START, START], ["H35"]),
+        ("http", [START, MORE], ["H35"]),
+        ("http", [START, END, END], ["H49"]),
+        ("http", [TRAILED, END], ["X35"]),
+        ("http", [START, END, TRAILER], ["H49"]),
+        ("http", [START, TRAILER], ["X39"]),
+        ("http", [b"Hello"], ["C08"]),
+        ("http", [{"status": 200}], ["C08"]),
+        ("http", [{**START, "type": "http.response.strat"}], ["C16"]),
+        ("http", [{"type": "websocket.send", "text": "a"}], ["C16"]),
+        ("http", [{"type": "http.response.start"}], ["H40"]),
+        ("http", [{**START, "status": "200"}], ["H40"]),
+        ("http", [{**START, "status": True}], ["H40"]),
+        ("http", [{**START, "headers": [("a", "b")]}], ["H41"]),
+        ("http", [{**START, "headers": [(b"A", b"b")]}], ["H42"]),
+        ("http", [{**START, "headers": [(b":status", b"200")]}], ["H44"]),
+        ("http", [{**START, "headers": [b"a: b"]}], ["H41"]),
+        ("http", [{**START, "headers": 7}], ["H41"]),
+        ("http", [START, {**END, "body": "text"}], ["H47"]),
+        ("http", [START, {**END, "more_body": 1}], ["H48"]),
+        ("websocket", [], ["W19"]),
+        ("websocket", [TEXT], ["W27"]),
+        ("websocket", [ACCEPT, ACCEPT], ["W19"]),
+        ("websocket", [CLOSE, TEXT], ["W27"]),
+        ("websocket", [ACCEPT, {"type": "websocket.send"}], ["W27"]),
+        ("websocket", [ACCEPT, {**TEXT, "bytes": b"a"}], ["W27"]),
+        ("websocket", [{**ACCEPT, "headers": [(b"sec-websocket-protocol", b"x")]}], ["W24"]),
+        ("websocket", [{**ACCEPT, "headers": [(b":a", b"x")]}], ["W25"]),
+        ("websocket", [DENY], ["X05"]),
+        ("websocket", [DENY, ACCEPT], ["W19"]),
+        ("lifespan", [], ["L11"]),
+        ("lifespan", [{"type": "lifespan.shutdown.complete"}], ["L15"]),
+        ("lifespan", [{"type": "lifespan.startup.failed", "message": 1}], ["L13"]),
+    ],
+)
+async def test_what_is_forbidden(protocol, messages, broken):
+    given = [UP] if protocol == "lifespan" else None
+    assert await found(protocol, *messages, given=given) == broken
+
+
+async def test_a_whole_lifespan():
+    async def app(scope, receive, send):
+        assert await receive() == UP
+        await send({"type": "lifespan.startup.complete"})
+        assert await receive() == DOWN
+        await send({"type": "lifespan.shutdown.complete"})
+
+    strict = spec.lint(app)
+    assert (await drive(strict, {"type": "lifespan"}, [UP, DOWN])).ended == "returned"
+    assert strict.findings == []
+    call = await drive(Lint(sending()), {"type": "lifespan"}, [UP])
+    assert "answered lifespan.startup with nothing (L11)" in call.error
+
+
+async def test_a_shutdown_without_an_answer():
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+
+    call = await drive(spec.lint(app), {"type": "lifespan"}, [UP, DOWN])
+    assert call.error.endswith("answered lifespan.shutdown with nothing (L15)")
+
+
+async def test_what_the_server_does_not_offer():
+    strict = Lint(sending(START, {"type": "http.response.pathsend", "path": "/a"}))
+    call = await drive(strict, {"type": "http"})
+    assert 'needs http.response.pathsend in scope["extensions"]' in call.error
+    assert strict.findings[0].rule == "X22"
+
+
+async def test_an_app_whose_client_has_gone_owes_nothing():
+    strict = Lint(sending())
+    call = await drive(strict, {"type": "http"}, [{"type": "http.disconnect"}])
+    assert (call.ended, strict.findings) == ("returned", [])
+
+
+async def test_the_sentences():
+    strict = spec.lint(sending({**START, "type": "http.response.strat"}))
+    await drive(strict, {"type": "http"})
+    assert "did you mean 'http.response.start'?" in repr(strict)
+    assert "1 finding" in strict._repr_html_()
+    call = await drive(spec.lint(sending(END)), {"type": "http"})
+    assert "in the state 'waiting', where the app sends http.response.start (H48)" in call.error
+    await drive(ignored := spec.lint(sending(START, END, END)), {"type": "http"})
+    assert str(ignored.findings[0]) == (
+        "http.response.body came after the end, and a server ignores it (H49)"
+    )
+    refused = spec.lint(sending(CLOSE, CLOSE))
+    await drive(refused, {"type": "websocket"})
+    assert "in the state 'closed', where the app sends nothing more" in repr(refused)
+    assert "none of text and bytes" in str(list(rules.faults_inside({"type": "websocket.send"})))
+
+
+async def test_a_forbidden_message_goes_nowhere():
+    passed = []
+
+    async def app(scope, receive, send):
+        with pytest.raises(Forbidden) as refused:
+            await send(END)
+        assert refused.value.finding.message == END
+        await send(START)
+        await send(END)
+
+    async def send(message):
+        passed.append(message)
+
+    strict = spec.lint(app)
+    await strict({"type": "http"}, None, send)
+    assert passed == [START, END]
+    assert len(strict.findings) == 1
+
+
+# -- the tables
+
+
+def test_every_rule_is_in_the_specification():
+    named = [row.rule for table in rules.TABLES.values() for row in table]
+    named += [rule for rule in rules.UNFINISHED.values() if rule]
+    named += [*rules.IGNORED.values(), *(rule for _, rule in rules.EXTENSIONS.values())]
+    assert [rule for rule in named if rule not in spec] == []
+
+
+def test_every_state_is_reached_and_every_message_known():
+    for table in rules.TABLES.values():
+        assert {row.state for row in table} <= {table[0].state} | {row.to for row in table}
+        assert {row.type for row in table} <= set(rules._shapes())
+    for shape in rules._shapes().values():
+        assert {row["kind"] for row in shape} <= {"", "headers", *rules._KINDS}
+
+
+def test_machines_are_drawn():
+    http = spec.machine("http")
+    assert "[waiting]" in repr(http)
+    assert "[complete] the end" in repr(http)
+    assert "more_body: True" in repr(http)
+    assert "promised" not in repr(http)
+    assert "pathsend" not in http.html
+    assert "refusing" not in repr(spec.machine("websocket"))
+    with pytest.raises(ValueError, match="no machine for 'tls': there are http, websocket"):
+        spec.machine("tls")
