@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from asgilive.serving import relay as relay
     from asgilive.serving import serve as serve
     from asgilive.spec import spec as spec
+    from asgilive.timeline import Timeline as Timeline
 
 __version__ = "0.1.0"
 
@@ -47,6 +48,7 @@ _HOMES = {
     "grade": "checks",
     "check": "checks",
     "spec": "spec",
+    "Timeline": "timeline",
 }
 __all__ = sorted(_HOMES)
 

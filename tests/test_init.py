@@ -10,8 +10,8 @@ import pytest
 import asgilive
 
 NAMES = [
-    *("Conversation", "Site", "check", "crowd", "dial", "drive", "fails", "fetch", "grade", "raw"),
-    *("relay", "serve", "spec"),
+    *("Conversation", "Site", "Timeline", "check", "crowd", "dial", "drive", "fails", "fetch"),
+    *("grade", "raw", "relay", "serve", "spec"),
 ]
 
 

@@ -1,16 +1,18 @@
 """The Gantt chart: one lane for each client or task, bars on one axis of time.
 
 A solid bar runs, a hollow one waits while the loop is free, a hatched one blocks the loop, a
-dotted line has asked and is not yet served. The kinds differ in shape, so no colour is needed.
+dotted line has asked and is not yet served, a thin upright one is a moment. The kinds differ in
+shape, so no colour is needed.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from asgilive.drawing.figure import Figure, captioned, framed
 from asgilive.drawing.markup import clean, count, duration, escape
 
-Bar = tuple[float, float, str]
+Bar = tuple[Any, ...]  # start, end, kind, and perhaps a word
 Lane = tuple[str, Sequence[Bar]]
 
 LANES_SHOWN = 60
@@ -21,6 +23,7 @@ _KINDS = {
     "block": ("blocks the loop", "x"),
     "run": ("runs, answers", "#"),
     "bad": ("failed", "!"),
+    "mark": ("a moment", "|"),
 }
 
 
@@ -34,13 +37,14 @@ def gantt(
     """Draw when each lane did what.
 
     `lanes` are pairs of a label and its bars; a bar is (start, end, kind) with times in seconds
-    and a kind of `run`, `wait`, `block`, `queue` or `bad`. `words` says what a kind means here,
-    where the usual words do not fit. More than 60 lanes are cut, and it says so.
+    and a kind of `run`, `wait`, `block`, `queue`, `bad` or `mark`, and perhaps a word that it
+    carries. `words` says what a kind means here, where the usual words do not fit. More than 60
+    lanes are cut, and it says so.
     """
     legend = {kind: (words or {}).get(kind, usual) for kind, (usual, _) in _KINDS.items()}
     every = list(lanes)
     shown, left = every[:LANES_SHOWN], len(every) - LANES_SHOWN
-    total = max((end for _, bars in every for _, end, _ in bars), default=0.0)
+    total = max((bar[1] for _, bars in every for bar in bars), default=0.0)
     note = f"… {count(left, 'more lane')}, not drawn" if left > 0 else ""
     html = _html(shown, total, note, legend)
     text = [
@@ -56,7 +60,7 @@ def gantt(
 
 
 def _kinds(lanes: list[Lane]) -> list[str]:
-    used = {kind for _, bars in lanes for *_, kind in bars}
+    used = {bar[2] for _, bars in lanes for bar in bars}
     return [kind for kind in _KINDS if kind in used]
 
 
@@ -92,8 +96,9 @@ def _percent(value: float, end: float) -> str:
 
 def _lane_html(label: str, bars: Sequence[Bar], end: float) -> str:
     drawn = "".join(
-        f'<i class="al-{escape(kind)}" style="--s:{_percent(a, end)};--e:{_percent(b, end)}"></i>'
-        for a, b, kind in bars
+        f'<i class="al-{escape(kind)}" style="--s:{_percent(a, end)};--e:{_percent(b, end)}">'
+        f"{escape(' '.join(word))}</i>"
+        for a, b, kind, *word in bars
     )
     said = f'<span class="al-off-screen">: {escape(_said(bars))}</span>'
     name = f'<span class="al-word">{escape(label)}{said}</span>'
@@ -102,7 +107,10 @@ def _lane_html(label: str, bars: Sequence[Bar], end: float) -> str:
 
 def _said(bars: Sequence[Bar]) -> str:
     """What the bars of a lane show, in words."""
-    said = (f"{kind} {duration(a)} to {duration(b)}" for a, b, kind in bars)
+    said = (
+        f"{kind} at {duration(a)}" if kind == "mark" else f"{kind} {duration(a)} to {duration(b)}"
+        for a, b, kind, *_ in bars
+    )
     return ", ".join(said) or "nothing"
 
 
@@ -145,13 +153,14 @@ def _text(lanes: list[Lane], total: float) -> list[str]:
     width = max((len(clean(label)) for label, _ in lanes), default=0)
     return [
         f"{clean(label):<{width}}  |{_bars_text(bars, total)}|  {_reach(bars)}".rstrip()
+        + _words(bars)
         for label, bars in lanes
     ]
 
 
 def _bars_text(bars: Sequence[Bar], total: float) -> str:
     cells = [" "] * _COLUMNS
-    for start, end, kind in bars:
+    for start, end, kind, *_ in bars:
         first = min(int(start / (total or 1) * _COLUMNS), _COLUMNS - 1)
         last = max(first + 1, round(end / (total or 1) * _COLUMNS))
         cells[first:last] = _KINDS[kind][1] * (last - first)
@@ -161,7 +170,13 @@ def _bars_text(bars: Sequence[Bar], total: float) -> str:
 def _reach(bars: Sequence[Bar]) -> str:
     if not bars:
         return ""
-    return f"{duration(bars[0][0])} to {duration(max(end for _, end, _ in bars))}"
+    return f"{duration(bars[0][0])} to {duration(max(bar[1] for bar in bars))}"
+
+
+def _words(bars: Sequence[Bar]) -> str:
+    """What the bars carry, each once, in order."""
+    words = dict.fromkeys(clean(word) for _, _, _, *more in bars for word in more if word)
+    return f"  {', '.join(words)}" if words else ""
 
 
 def _legend_text(lanes: list[Lane], total: float, legend: Mapping[str, str]) -> list[str]:
