@@ -79,7 +79,7 @@ async def test_what_is_allowed(protocol, messages):
         ("http", [START, TRAILER], ["X39"]),
         ("http", [b"Hello"], ["C08"]),
         ("http", [{"status": 200}], ["C08"]),
-        ("http", [{**START, "type": "http.response.strat"}], ["C16"]),
+        ("http", [{**START, "type": "http.response.star"}], ["C16"]),
         ("http", [{"type": "websocket.send", "text": "a"}], ["C16"]),
         ("http", [{"type": "http.response.start"}], ["H40"]),
         ("http", [{**START, "status": "200"}], ["H40"]),
@@ -149,7 +149,7 @@ async def test_an_app_whose_client_has_gone_owes_nothing():
 
 
 async def test_the_sentences():
-    strict = spec.lint(sending({**START, "type": "http.response.strat"}))
+    strict = spec.lint(sending({**START, "type": "http.response.star"}))
     await drive(strict, {"type": "http"})
     assert "did you mean 'http.response.start'?" in repr(strict)
     assert "1 finding" in strict._repr_html_()
