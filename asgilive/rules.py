@@ -4,15 +4,17 @@
 `spec.machine("http")` draws the same table. Neither knows a rule that the other does not.
 
 Rules kept here: a table holds what an application may do; what no row allows is forbidden. An
-exception names the statement that forbids it. What a server is to ignore is noted and not raised.
-Messages pass on as they are.
+exception names the statement that forbids it. What a server is to ignore, and what no statement
+speaks of, is noted and not raised; once the client has gone, nothing is owed. Messages pass on as
+they are, but for headers that can be read only once: those become a list. Inside the messages of
+extensions only status and headers are looked at.
 """
 
 from __future__ import annotations
 
 import csv
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -48,19 +50,31 @@ def _step(state: str, way: str, type: str, when: str, to: str, rule: str) -> Ste
 TABLES: Mapping[str, tuple[Step, ...]] = {
     "http": _steps(
         """
-        waiting  send http.response.start        trailers=False      started  H35
-        waiting  send http.response.start        trailers=True       promised X34
-        started  send http.response.body         more_body=True      started  H48
-        started  send http.response.body         more_body=False     complete H48
-        started  send http.response.zerocopysend more_body=True      started  X14
-        started  send http.response.zerocopysend more_body=False     complete X20
-        started  send http.response.pathsend     -                   complete X23
-        started  send http.response.early_hint   -                   started  X29
-        started  send http.response.push         -                   started  X07
-        promised send http.response.body         more_body=True      promised H48
-        promised send http.response.body         more_body=False     trailers X35
-        trailers send http.response.trailers     more_trailers=True  trailers X39
-        trailers send http.response.trailers     more_trailers=False complete X39
+        called    send http.response.debug        -                   called    X43
+        called    send http.response.start        trailers=False      started   H35
+        called    send http.response.start        trailers=True       promised  X34
+        started   send http.response.body         more_body=True      streaming H48
+        started   send http.response.body         more_body=False     complete  H48
+        started   send http.response.zerocopysend more_body=True      streaming X14
+        started   send http.response.zerocopysend more_body=False     complete  X20
+        started   send http.response.pathsend     -                   complete  X23
+        started   send http.response.early_hint   -                   started   X29
+        started   send http.response.push         -                   started   X07
+        streaming send http.response.body         more_body=True      streaming H48
+        streaming send http.response.body         more_body=False     complete  H48
+        streaming send http.response.zerocopysend more_body=True      streaming X15
+        streaming send http.response.zerocopysend more_body=False     complete  X20
+        streaming send http.response.early_hint   -                   streaming X29
+        streaming send http.response.push         -                   streaming X07
+        promised  send http.response.body         more_body=True      promised  H48
+        promised  send http.response.body         more_body=False     trailers  X35
+        promised  send http.response.zerocopysend more_body=True      promised  X14
+        promised  send http.response.zerocopysend more_body=False     trailers  X20
+        promised  send http.response.pathsend     -                   trailers  X23
+        promised  send http.response.early_hint   -                   promised  X29
+        promised  send http.response.push         -                   promised  X07
+        trailers  send http.response.trailers     more_trailers=True  trailers  X39
+        trailers  send http.response.trailers     more_trailers=False complete  X39
         """
     ),
     "websocket": _steps(
@@ -92,8 +106,9 @@ TABLES: Mapping[str, tuple[Step, ...]] = {
 
 # Where a call may not end, and the statement that says so; the specification is silent on "".
 UNFINISHED: Mapping[tuple[str, str], str] = {
-    ("http", "waiting"): "",
+    ("http", "called"): "",
     ("http", "started"): "H35",
+    ("http", "streaming"): "H48",
     ("http", "promised"): "H35",
     ("http", "trailers"): "X35",
     ("websocket", "connecting"): "W19",
@@ -102,7 +117,25 @@ UNFINISHED: Mapping[tuple[str, str], str] = {
     ("lifespan", "stopping"): "L15",
 }
 
-IGNORED = {"http": "H49"}  # what a server does with messages after the last state
+# What a server is to ignore: messages after the last state.
+IGNORED: Mapping[tuple[str, str], str] = {
+    ("http", "complete"): "H49",
+    ("websocket", "closed"): "C23",
+}
+
+# Which statement keeps a message out of a state; where none is named, it is the message's own.
+KEPT_OUT: Mapping[tuple[str, str], str] = {
+    ("called", "http.response.body"): "H35",
+    ("streaming", "http.response.pathsend"): "X24",
+    ("started", "http.response.trailers"): "X34",
+    ("streaming", "http.response.trailers"): "X34",
+    ("promised", "http.response.trailers"): "X35",
+    ("trailers", "http.response.body"): "X35",
+    ("connecting", "websocket.send"): "W19",
+    ("refusing", "websocket.send"): "X03",
+    ("refusing", "websocket.accept"): "X03",
+    ("refusing", "websocket.close"): "X03",
+}
 
 # Messages that a server must offer in scope["extensions"], under which name, by which statement.
 EXTENSIONS: Mapping[str, tuple[str, str]] = {
@@ -111,6 +144,7 @@ EXTENSIONS: Mapping[str, tuple[str, str]] = {
     "http.response.pathsend": ("http.response.pathsend", "X22"),
     "http.response.early_hint": ("http.response.early_hint", "X28"),
     "http.response.push": ("http.response.push", "X06"),
+    "http.response.debug": ("http.response.debug", "X42"),
     "websocket.http.response.start": ("websocket.http.response", "X01"),
     "websocket.http.response.body": ("websocket.http.response", "X01"),
 }
@@ -156,9 +190,14 @@ class Lint:
             return message
 
         async def sent(message: Message) -> None:
+            message = _readable_again(message)
             self._note(walk.fault(message))
-            await send(message)
-            walk.step("send", message)
+            walk.step("send", message)  # before it is taken: two tasks may send
+            try:
+                await send(message)
+            except OSError:  # the server's way to say that the client has gone (H51)
+                walk.gone = True
+                raise
 
         await self.app(scope, received, sent)
         self._note(walk.end())
@@ -167,7 +206,7 @@ class Lint:
         if finding is None:
             return
         self.findings.append(finding)
-        if finding.rule not in IGNORED.values():
+        if finding.rule and finding.rule not in IGNORED.values():
             raise Forbidden(finding)
 
     def _figure(self) -> drawing.Figure:
@@ -194,7 +233,7 @@ class Walk:
 
     def step(self, way: str, message: Message) -> None:
         """Go where the message leads; one that leads nowhere changes nothing."""
-        self.gone = self.gone or message.get("type") == "http.disconnect"
+        self.gone = self.gone or str(message.get("type")).endswith(".disconnect")
         for row in self._rows(way, message):
             self.state = row.to
 
@@ -221,6 +260,8 @@ class Walk:
         own = {row.type for row in self.table if row.way == "send"}
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
             yield "C08", f'a message is a dict with a str under "type", not {message!r:.60}'
+        elif rule := IGNORED.get((self.protocol, self.state), "") if not self.gone else "":
+            yield rule, f"{message['type']} came after the end, and a server is to ignore it"
         elif message["type"] not in own:
             near = _near(message["type"], own)
             yield "C16", f"{message['type']!r} is nothing that an app sends here{near}"
@@ -232,22 +273,36 @@ class Walk:
         name, rule = EXTENSIONS.get(type, ("", ""))
         if name and name not in self.offered:
             yield rule, f'{type} needs {name} in scope["extensions"], and this server has none'
-        if not any(True for _ in self._rows("send", message)):
+        if not self.gone and not any(True for _ in self._rows("send", message)):
             yield self._moment(type)
 
     def _moment(self, type: str) -> tuple[str, str]:
         """A message that is allowed, and not now."""
         onward = [row for row in self.table if row.state == self.state and row.way == "send"]
-        if not onward and self.state != self.table[0].state and self.protocol in IGNORED:
-            return IGNORED[self.protocol], f"{type} came after the end, and a server ignores it"
-        rule = next(row.rule for row in self.table if row.type == type)
-        then = " or ".join(dict.fromkeys(row.type for row in onward)) or "nothing more"
-        return rule, f"{type} in the state {self.state!r}, where the app sends {then}"
+        usual = next(row.rule for row in self.table if row.type == type)
+        then = " or ".join(dict.fromkeys(row.type for row in _plain(onward))) or "nothing"
+        text = f"{type} in the state {self.state!r}, where the app sends {then}"
+        return KEPT_OUT.get((self.state, type), usual), text
+
+
+def _plain(rows: Iterable[Step]) -> list[Step]:
+    """Rows without those of extensions, unless there are no others."""
+    rows = list(rows)
+    return [row for row in rows if row.type not in EXTENSIONS] or rows
+
+
+def _readable_again(message: Any) -> Any:
+    """A message whose headers can be read more than once."""
+    headers = message.get("headers") if isinstance(message, dict) else None
+    if isinstance(headers, Iterator):
+        return {**message, "headers": [tuple(pair) for pair in headers]}
+    return message
 
 
 _MISSING = {
-    ("http", "waiting"): "the app sent nothing: a server then answers 500",
+    ("http", "called"): "the app sent nothing: most servers then answer 500",
     ("http", "started"): "the response was not complete: http.response.body is missing",
+    ("http", "streaming"): "the response was not complete: more_body was the last word",
     ("http", "promised"): "the response was not complete: http.response.body is missing",
     ("http", "trailers"): "the promised http.response.trailers is missing",
     ("websocket", "connecting"): "the app neither accepted nor closed",
@@ -296,8 +351,8 @@ def faults_inside(message: Message) -> Iterator[tuple[str, str]]:
 
 
 def _is(value: Any, kind: str) -> bool:
-    """Whether a value is of a kind; True is an int to Python, and none here."""
-    return isinstance(value, _KINDS[kind]) and not (kind == "int" and value is True)
+    """Whether a value is of a kind; True and False are ints to Python, and none here."""
+    return isinstance(value, _KINDS[kind]) and not (kind == "int" and isinstance(value, bool))
 
 
 def _filled(message: Message) -> int:
