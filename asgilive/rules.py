@@ -104,17 +104,17 @@ TABLES: Mapping[str, tuple[Step, ...]] = {
     ),
 }
 
-# Where a call may not end, and the statement that says so; the specification is silent on "".
-UNFINISHED: Mapping[tuple[str, str], str] = {
-    ("http", "called"): "",
-    ("http", "started"): "H35",
-    ("http", "streaming"): "H48",
-    ("http", "promised"): "H35",
-    ("http", "trailers"): "X35",
-    ("websocket", "connecting"): "W19",
-    ("websocket", "refusing"): "X05",
-    ("lifespan", "starting"): "L11",
-    ("lifespan", "stopping"): "L15",
+# Where a call may not end: the statement that says so ("" where none does), and what is missing.
+UNFINISHED: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("http", "called"): ("", "the app sent nothing: most servers then answer 500"),
+    ("http", "started"): ("H35", "the response was not complete: http.response.body is missing"),
+    ("http", "streaming"): ("H48", "the response was not complete: more_body was the last word"),
+    ("http", "promised"): ("H35", "the response was not complete: http.response.body is missing"),
+    ("http", "trailers"): ("X35", "the promised http.response.trailers is missing"),
+    ("websocket", "connecting"): ("W19", "the app neither accepted nor closed"),
+    ("websocket", "refusing"): ("X05", "the refusal was not complete"),
+    ("lifespan", "starting"): ("L11", "the app answered lifespan.startup with nothing"),
+    ("lifespan", "stopping"): ("L15", "the app answered lifespan.shutdown with nothing"),
 }
 
 # What a server is to ignore: messages after the last state.
@@ -248,7 +248,8 @@ class Walk:
         at = (self.protocol, self.state)
         if at not in UNFINISHED or self.gone:
             return None
-        return Finding(UNFINISHED[at], f"the call ended and {_MISSING[at]}")
+        rule, missing = UNFINISHED[at]
+        return Finding(rule, f"the call ended and {missing}")
 
     def _rows(self, way: str, message: Message) -> Iterator[Step]:
         for row in self.table:
@@ -299,19 +300,6 @@ def _readable_again(message: Any) -> Any:
     return message
 
 
-_MISSING = {
-    ("http", "called"): "the app sent nothing: most servers then answer 500",
-    ("http", "started"): "the response was not complete: http.response.body is missing",
-    ("http", "streaming"): "the response was not complete: more_body was the last word",
-    ("http", "promised"): "the response was not complete: http.response.body is missing",
-    ("http", "trailers"): "the promised http.response.trailers is missing",
-    ("websocket", "connecting"): "the app neither accepted nor closed",
-    ("websocket", "refusing"): "the refusal was not complete",
-    ("lifespan", "starting"): "the app answered lifespan.startup with nothing",
-    ("lifespan", "stopping"): "the app answered lifespan.shutdown with nothing",
-}
-
-
 # ---- inside a message -----------------------------------------------------------------------
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
@@ -325,7 +313,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 
 
 @cache
-def _shapes() -> dict[str, list[dict[str, str]]]:
+def shapes() -> dict[str, list[dict[str, str]]]:
     """For every message type: its keys, each with statement, kind and whether it is required."""
     shapes: dict[str, list[dict[str, str]]] = {}
     with _KEYS.open(encoding="utf-8", newline="") as file:
@@ -337,7 +325,7 @@ def _shapes() -> dict[str, list[dict[str, str]]]:
 def faults_inside(message: Message) -> Iterator[tuple[str, str]]:
     """What is wrong with the keys of a message: the statement and a sentence for each."""
     type = message["type"]
-    for row in _shapes().get(type, []):
+    for row in shapes().get(type, []):
         key, kind, rule = row["key"], row["kind"], row["id"]
         if key not in message:
             if row["required"]:
@@ -359,7 +347,7 @@ def _filled(message: Message) -> int:
     return sum(message.get(key) is not None for key in ("text", "bytes"))
 
 
-# By message: names in lower case, no pseudo-headers; one more name that is not for the app.
+# By message, which statement wants names in lower case, and which forbids pseudo-headers.
 _NAMES: Mapping[str, tuple[str, str]] = {
     "http.response.start": ("H42", "H44"),
     "http.response.trailers": ("X38", "X38"),

@@ -103,10 +103,8 @@ def _table() -> dict[str, Statement]:
 @cache
 def _keys() -> dict[str, dict[str, str]]:
     """For every scope type and message type: key → id of the statement about it."""
-    keys: dict[str, dict[str, str]] = {}
-    for row in _read("keys.csv"):
-        keys.setdefault(row["type"], {})[row["key"]] = row["id"]
-    return keys
+    shapes = rules.shapes().items()
+    return {type: {row["key"]: row["id"] for row in rows} for type, rows in shapes}
 
 
 def _read(name: str) -> list[dict[str, str]]:
