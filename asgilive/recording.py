@@ -194,17 +194,14 @@ class Conversation:
         """Append an entry, unless the recording is full."""
         if self.full or entry.connection in self._ignored:
             return
+        if len(self._entries) >= MOST_ENTRIES or max(self._wire, self._messages) >= MOST_BYTES:
+            self.full = True
+            return
+        self._entries.append(entry)
         if entry.call is None:
             self._wire += len(entry.data or "")
-        elif type(entry.data) is dict:
+        elif isinstance(entry.data, dict):
             self._messages += _weight(entry.data)
-        self._entries.append(entry)
-        if (
-            len(self._entries) >= MOST_ENTRIES
-            or self._wire >= MOST_BYTES
-            or self._messages >= MOST_BYTES
-        ):
-            self.full = True
 
     def open(self, port: int | None) -> int:
         """Number a new connection; `port` is the client's, by which its calls can be found."""
