@@ -11,6 +11,7 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
+import contextvars
 import ctypes
 import json
 import logging
@@ -192,6 +193,11 @@ class ThreadHost:
         return self._thread.is_alive() and not self._ended.done()
 
     @property
+    def owner(self) -> str:
+        """Who owns the socket, in words."""
+        return f"{self.pid}, this kernel's, in the thread {self.name!r}"
+
+    @property
     def pid(self) -> int:
         """This process."""
         return os.getpid()
@@ -268,7 +274,7 @@ class ThreadHost:
             self._thread.join()  # its last lines: no time at all
         if self._thread.is_alive():
             return False
-        self._clean()  # where the last resort met it there
+        self.sock.close()  # where the last resort met it before that
         return True
 
     def _force(self) -> None:
@@ -288,19 +294,15 @@ class ThreadHost:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(SystemExit))
 
     def _run(self) -> None:
-        LOGS.threads[threading.get_ident()] = self.log
+        SITE_LOG.set(self.log)
         try:
             with asyncio.Runner(loop_factory=self._make_loop) as runner:
                 runner.run(self._main())
         except BaseException as error:
             self.error = None if isinstance(error, asyncio.CancelledError | SystemExit) else error
         finally:
-            self._clean()
+            self.sock.close()
             self._ended.set_result(None)
-
-    def _clean(self) -> None:
-        LOGS.threads.pop(self._thread.ident or 0, None)
-        self.sock.close()
 
     def _make_loop(self) -> SiteLoop:
         loop = self._loop = SiteLoop()
@@ -327,16 +329,21 @@ class ThreadHost:
         line = _last_line(traceback.extract_stack(frame)) if frame else None
         if line:
             return f"blocked in {line}"
-        for task in _tasks(self._loop):
-            if line := _last_line(_awaiting(task.get_coro())):
-                return f"the application waits in {line}"
-        return "the server waits"
+        return waiting_in(_tasks(self._loop))
 
 
-def _tasks(loop: asyncio.AbstractEventLoop | None) -> list[asyncio.Task[Any]]:
+def _tasks(loop: asyncio.AbstractEventLoop | None) -> set[asyncio.Task[Any]]:
     with contextlib.suppress(RuntimeError):
-        return sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
-    return []
+        return asyncio.all_tasks(loop)
+    return set()
+
+
+def waiting_in(tasks: set[asyncio.Task[Any]]) -> str:
+    """The reader's line in which one of these tasks waits, in words."""
+    for task in sorted(tasks, key=lambda task: task.get_name()):
+        if line := _last_line(_awaiting(task.get_coro())):
+            return f"the application waits in {line}"
+    return "the server waits"
 
 
 def _awaiting(coroutine: Any) -> list[traceback.FrameSummary]:
@@ -357,8 +364,13 @@ def _last_line(stack: list[traceback.FrameSummary]) -> str | None:
     return f"line {own[-1].lineno}, `{(own[-1].line or '?').strip()}`" if own else None
 
 
+# The log of the site that the running code belongs to: its server, the calls of its application.
+SITE_LOG: contextvars.ContextVar[list[str] | None]
+SITE_LOG = contextvars.ContextVar("asgilive.log", default=None)
+
+
 class Logs:
-    """Loggers that servers use: what a site's thread says goes to the site, and nowhere else."""
+    """Loggers that servers use: what a site's code says goes to the site, and nowhere else."""
 
     names = (
         "uvicorn.error",
@@ -369,9 +381,6 @@ class Logs:
         "asgilive.wsgiref",
     )
 
-    def __init__(self) -> None:
-        self.threads: dict[int, list[str]] = {}
-
     def watch(self) -> None:
         """Sit in front of the loggers; again is harmless, also after others configured them."""
         for name in self.names:
@@ -379,7 +388,7 @@ class Logs:
 
     def keep(self, record: logging.LogRecord) -> bool:
         """A filter: False, once the record has gone to its site's log."""
-        log = self.threads.get(record.thread or 0)
+        log = SITE_LOG.get()
         if log is None:
             return True
         if len(log) < LONGEST_LOG:
@@ -422,6 +431,11 @@ class ProcessHost:
     def running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def owner(self) -> str:
+        """Who owns the socket, in words."""
+        return f"{self.pid}, its own"
 
     @property
     def pid(self) -> int:

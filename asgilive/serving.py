@@ -19,19 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asgilive import application, drawing, servers
+from asgilive import application, drawing, hosting, servers
 from asgilive.application import Lifespan, name_of
 from asgilive.cable import Cable
 from asgilive.clients import Later
-from asgilive.hosting import (
-    NOT_ASKED,
-    UNSEEN,
-    ProcessHost,
-    StartupFailed,
-    StartupTimeout,
-    StillRunning,
-    ThreadHost,
-)
+from asgilive.hosting import NOT_ASKED, UNSEEN, StartupFailed, StartupTimeout, StillRunning
 from asgilive.journal import Journals
 from asgilive.program import NotAProgram, Program, program_of, shell
 from asgilive.recording import App, Conversation
@@ -67,7 +59,7 @@ class Site:
             today = datetime.date.today().isoformat()
             self.conversation = Conversation({"server": about, "date": today})
         self.command: str | None = None
-        self._hosts: list[ThreadHost | ProcessHost] = []
+        self._hosts: list[hosting.ThreadHost | hosting.ProcessHost] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     @property
@@ -152,7 +144,7 @@ class Site:
     def _figure(self) -> drawing.Figure:
         up = self.running
         facts = [("at" if up else "was at", self.url), ("server", self.about)]
-        facts += [("process", self._owner()), ("lifespan", self.lifespan)]
+        facts += [("process", self._hosts[0].owner), ("lifespan", self.lifespan)]
         if self.conversation is None:
             facts.append(("recorded", "no: serve(…, record=True)"))
         return drawing.card(
@@ -162,13 +154,6 @@ class Site:
             link=self.link if up else None,
             log=self.log,
         )
-
-    def _owner(self) -> str:
-        """Who owns the socket."""
-        first = self._hosts[0]
-        if isinstance(first, ProcessHost):
-            return f"{first.pid}, its own"
-        return f"{os.getpid()}, this kernel's, in the thread {first.name!r}"
 
     def _repr_html_(self) -> str:
         return self._figure()._repr_html_()
@@ -333,14 +318,14 @@ class _Wanted:
 
     def _seen_from_outside(
         self, site: Site, sock: socket.socket, serve: Callable[[socket.socket], Any]
-    ) -> list[ThreadHost | ProcessHost]:
+    ) -> list[hosting.ThreadHost | hosting.ProcessHost]:
         """A server that opens no asyncio server; its wire is recorded by a cable in front."""
         name = f"asgilive {site.name}"
         if not self.record:
-            return [ThreadHost(name, sock, serve, unseen=0.0)]
+            return [hosting.ThreadHost(name, sock, serve, unseen=0.0)]
         inner = _listen(0)
         cable = _cable_to(site, inner.getsockname()[1], sock)
-        return [ThreadHost(name, inner, serve, unseen=0.0), cable]
+        return [hosting.ThreadHost(name, inner, serve, unseen=0.0), cable]
 
     # in a process
 
@@ -366,7 +351,7 @@ class _Wanted:
 
     def _process(
         self, site: Site, template: str, port: int, program: Program | None, folder: Path
-    ) -> ProcessHost:
+    ) -> hosting.ProcessHost:
         values = {"port": port, "workers": self.workers or 1}
         shown = program.target if program else ""
         told = servers.command(template, self.options, app=shown, python="python", **values)
@@ -379,7 +364,9 @@ class _Wanted:
         if program:
             env |= self._for_worker(site, program, folder)
         workers = (self.workers or 1) if program else 0
-        return ProcessHost(words, port, env=env, folder=folder, workers=workers, asked=asked)
+        return hosting.ProcessHost(
+            words, port, env=env, folder=folder, workers=workers, asked=asked
+        )
 
     def _for_worker(self, site: Site, program: Program, folder: Path) -> dict[str, str]:
         """What `asgilive._worker` reads from its environment."""
@@ -395,7 +382,7 @@ class _Wanted:
         }
 
 
-def _cable_to(site: Site, port: int, sock: socket.socket) -> ThreadHost:
+def _cable_to(site: Site, port: int, sock: socket.socket) -> hosting.ThreadHost:
     """A relay in front, where the server has no transport to tap."""
     cable = Cable(f"http://127.0.0.1:{port}", conversation=site.conversation)
     return _thread(site, "asgilive relay", sock, cable.serve)
@@ -403,9 +390,9 @@ def _cable_to(site: Site, port: int, sock: socket.socket) -> ThreadHost:
 
 def _thread(
     site: Site, name: str, sock: socket.socket, serve: Callable[[socket.socket], Any], **more: Any
-) -> ThreadHost:
+) -> hosting.ThreadHost:
     tap = site.conversation.tap if site.conversation else None
-    return ThreadHost(f"{name} :{site.port}", sock, serve, tap=tap, **more)
+    return hosting.ThreadHost(f"{name} :{site.port}", sock, serve, tap=tap, **more)
 
 
 def _listen(port: int) -> socket.socket:

@@ -19,6 +19,7 @@ from asgilive import hosting
 from asgilive.application import Lifespan
 from asgilive.hosting import (
     LOGS,
+    SITE_LOG,
     LONGEST_LOG,
     NOT_ASKED,
     ProcessHost,
@@ -149,7 +150,7 @@ def test_tasks_of_a_loop_that_is_busy(monkeypatch):
         raise RuntimeError("Set changed size during iteration")
 
     monkeypatch.setattr(asyncio, "all_tasks", busy)
-    assert hosting._tasks(None) == []
+    assert hosting._tasks(None) == set()
 
 
 async def test_the_end_may_come_when_nobody_listens_any_more():
@@ -291,7 +292,7 @@ async def test_what_a_thread_logs_is_in_its_log(caplog):
     assert host.log[1] == "WARNING careful"
     assert len(host.log) == LONGEST_LOG
     assert caplog.records == []
-    assert LOGS.threads == {}
+    assert SITE_LOG.get() is None
 
 
 def test_what_others_log_goes_its_way(caplog):
