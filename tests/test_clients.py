@@ -139,6 +139,13 @@ async def test_silence():
     assert (reply.ended, reply.body) == ("silent", b"o")
 
 
+async def test_silence_counts_from_what_was_written():
+    async with answering(close=False) as site:
+        reply = await fetch(site, wait=0.5)
+    assert reply.ended == "silent"
+    assert 0.5 <= reply.took < 0.9
+
+
 async def test_headers_keep_their_case_where_they_are_drawn():
     async with answering(OK) as site:
         (answer,) = (await fetch(site)).replies
