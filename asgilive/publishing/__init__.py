@@ -25,12 +25,13 @@ from pygments.token import Name  # type: ignore[import-untyped]
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from asgilive.publishing.dress import Dress
+from asgilive.publishing.dress import CellBox, Dress, depart_cell_box, visit_cell_box
 from asgilive.publishing.pages import check_minutes, fill_page
+from asgilive.publishing.tags import forget_cells, merge_cells, read_cells, tell_shares
 
 LIBRARY = Path(__file__).resolve().parent.parent
 STYLE = LIBRARY / "style"
-SHEETS = ("tokens.css", "figures.css", "components.css", "book.css")
+SHEETS = ("tokens.css", "figures.css", "components.css", "book.css", "run.css")
 
 
 class RoleLexer(IPython3Lexer):  # type: ignore[misc]
@@ -113,18 +114,24 @@ def library_digest() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: Sphinx) -> dict[str, Any]:
     """Sphinx' door to this package."""
     app.add_config_value("repository", "", "html", str)
     app.add_config_value("repository_branch", "main", "html", str)
     app.add_config_value("comments_config", {}, "html", dict)  # Jupyter Book sets it, wanted or not
     app.add_css_file("book.css")
     app.add_js_file("book.js", type="module")
+    app.add_node(CellBox, html=(visit_cell_box, depart_cell_box))
     app.add_post_transform(Dress)
     for name in ("ipython3", "ipython", "python", "python3"):
         app.add_lexer(name, RoleLexer)
     app.connect("config-inited", read_settings, priority=100)
     app.connect("builder-inited", write_assets)
     app.connect("doctree-read", check_minutes)
+    app.connect("doctree-read", read_cells)
+    app.connect("env-purge-doc", forget_cells)
+    app.connect("env-merge-info", merge_cells)
+    app.connect("build-finished", tell_shares)
     app.connect("html-page-context", fill_page, priority=900)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    safe = {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {**safe, "env_version": 1}  # a build that finds another number reads everything again

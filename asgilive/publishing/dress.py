@@ -1,7 +1,8 @@
 """The transform that dresses one document: its question, boxes, lists, code cells and solutions.
 
-A code cell is dressed by its tags: `exercise:n.m`, `solution`, and `needs-*` where it cannot run
-inside a page.  Outputs lose the style and script they bring for JupyterLab: the page links its own.
+A code cell gets a number, and is dressed by its tags: `exercise:n.m`, `solution`, and `needs-*`
+where it cannot run inside a page.  Outputs lose the style and script they bring for JupyterLab: the
+page links its own.  The buttons of a cell that runs are made by a script (`browser/page/live.js`).
 """
 
 from __future__ import annotations
@@ -18,19 +19,25 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
 from asgilive.publishing.boxes import BOXES, bold_opening, content, raw, terms
-from asgilive.publishing.pages import cells, first_chapter, launch_links, tags_of
+from asgilive.publishing.pages import cells, download, first_chapter, launch_links, tags_of
+from asgilive.publishing.tags import NEEDS, need
 
 log = logging.getLogger(__name__)
 
-# Why a cell cannot run inside a page, by its tag.
-NEEDS = {
-    "needs-processes": "This cell starts processes, and a page has none.",
-    "needs-sockets": "This cell uses sockets of the machine, and a page has only its own.",
-    "needs-threads": "What this cell shows depends on threads, and a page has one.",
-    "needs-signals": "This cell sends signals, and a page receives none.",
-    "needs-program": "This cell starts a program of your machine, and a page cannot.",
-    "needs-kernel": "This cell is about the kernel it runs in, and a page has none.",
-}
+
+class CellBox(nodes.container):
+    """A code cell on the page: a container with its number, and what live.js must know of it."""
+
+
+def visit_cell_box(writer: Any, node: CellBox) -> None:
+    """The start of a cell, as HTML."""
+    data = {f"data-{key}": str(value) for key, value in node["data"].items()}
+    writer.body.append(writer.starttag(node, "div", **data))
+
+
+def depart_cell_box(writer: Any, node: CellBox) -> None:
+    """Its end."""
+    writer.body.append("</div>\n")
 
 
 class Dress(SphinxPostTransform):
@@ -44,8 +51,8 @@ class Dress(SphinxPostTransform):
         self.question()
         self.boxes()
         self.lists()
-        for cell in list(cells(self.document)):
-            self.cell(cell)
+        for number, cell in enumerate(list(cells(self.document)), 1):
+            self.cell(cell, number)
         self.solutions()
         if self.env.docname == self.config.root_doc:
             self.cover()
@@ -81,17 +88,36 @@ class Dress(SphinxPostTransform):
             if len(pairs) == len(items):
                 put(items, terms(pairs, items["classes"]))
 
-    def cell(self, cell: nodes.Element) -> None:
-        """Give a cell its name, its bar, and outputs without style."""
+    def cell(self, cell: nodes.Element, number: int) -> None:
+        """Give a cell its number, its name, its bar, and outputs without style."""
         tags = tags_of(cell)
+        code, output = has(cell, "cell_code_source"), has(cell, "cell_code_output")
         exercise = next((tag[9:] for tag in tags if tag.startswith("exercise:")), "")
-        cell["classes"] = ["al", "al-cellbox"]
-        cell["ids"] += [f"exercise-{exercise}"] if exercise else []
-        for output in cell.findall(nodes.raw):
-            output.children = [nodes.Text(without_style(output.astext()))]
-        why = next((text for tag, text in NEEDS.items() if tag in tags), "")
-        if bar := cell_bar(exercise, why, has(cell, "cell_code_output"), self.recorded()):
-            cell.insert(int(has(cell, "cell_code_source")), raw(bar))
+        box = CellBox("", *cell.children, **cell.attributes)
+        box["classes"] = ["al", "al-cellbox"]
+        box["ids"] = [f"exercise-{exercise}" if exercise else f"cell-{number}"]
+        runs = code and not need(tags)
+        marks = {"run": runs, "solution": "solution" in tags}
+        box["data"] = {"cell": number} | {name: "" for name, set_ in marks.items() if set_}
+        for raws in box.findall(nodes.raw):
+            raws.children = [nodes.Text(without_style(raws.astext()))]
+        why = NEEDS.get(need(tags), "")
+        elsewhere = self.elsewhere() if why else ""
+        bar = cell_bar(exercise, why, output, self.recorded(), elsewhere)
+        if bar or runs:
+            box.insert(int(code), raw(bar or '<div class="al-bar"></div>'))
+        put(cell, [box])
+
+    def elsewhere(self) -> str:
+        """Where a cell runs that does not run in a page: a link to open or to take the notebook."""
+        name, file = download(self.app, self.env.docname)
+        path = self.env.doc2path(self.env.docname, base=False)
+        for label, link in launch_links(self.config, path)[:1]:
+            return f' It runs in <a href="{escape(link)}">{label}</a>.'
+        if not name:
+            return " It runs where this book is installed: <code>python3 start.py</code>."
+        link = f'<a href="{escape(file)}" download="{escape(name)}">the notebook</a>'
+        return f" It runs in {link}, which <code>python3 start.py</code> opens."
 
     def recorded(self) -> str:
         """The day the outputs of this document were made."""
@@ -136,12 +162,12 @@ def has(cell: nodes.Element, part: str) -> bool:
     return any(isinstance(c, nodes.Element) and c.get("nb_element") == part for c in cell.children)
 
 
-def cell_bar(exercise: str, why: str, output: bool, recorded: str) -> str:
+def cell_bar(exercise: str, why: str, output: bool, recorded: str, elsewhere: str) -> str:
     """The line between a cell's code and its output."""
     name = f'<span class="al-exercise">exercise {escape(exercise)}</span>' if exercise else ""
     when = f" Below is the output recorded on {recorded}." if output and recorded else ""
     state = '<span class="al-state al-recorded">recorded output</span>' if output else ""
-    said = f'<p class="al-cannot">{why}{when}</p>' if why else state
+    said = f'<p class="al-cannot">{why}{elsewhere}{when}</p>' if why else state
     return f'<div class="al-bar">{name}{said}</div>' if name or said else ""
 
 

@@ -5,6 +5,8 @@ Also the one check of a notebook's metadata: each section of a chapter has its m
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -18,6 +20,32 @@ from sphinx.util import logging
 from sphinx.util.osutil import relative_uri
 
 log = logging.getLogger(__name__)
+
+# The one script inside a page: it runs before the first paint, so that no page flashes in the wrong
+# light, and without modules, so that a page opened as a file can say what it is.
+FIRST_SCRIPT = (
+    "{ const root = document.documentElement;"
+    ' if (location.protocol === "file:") root.classList.add("al-file");'
+    ' try { const kept = localStorage.getItem("theme");'
+    ' if (kept === "light" || kept === "dark") root.dataset.theme = kept; }'
+    " catch { /* no storage: the system decides */ } }"
+)
+
+# What a page may load and run (CONTRIBUTING, "What a page may do").  Figures keep their positions
+# in style attributes; Pyodide compiles WebAssembly.
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self' 'wasm-unsafe-eval' {first_script}",
+    "style-src": "'self'",
+    "style-src-attr": "'unsafe-inline'",
+    "img-src": "'self' data:",
+    "font-src": "'self'",
+    "connect-src": "'self'",
+    "worker-src": "'self'",
+    "frame-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'self'",
+}
 
 # What Sphinx' own search needs, on the search page alone; Sphinx' template adds the rest there.
 SEARCH_SCRIPTS = {"documentation_options.js", "doctools.js", "sphinx_highlight.js"}
@@ -125,9 +153,17 @@ def fill_page(
     """Give the templates what they show, and take away styles and scripts nobody asked for."""
     context["book_parts"] = parts(app, pagename)
     context["chapter"] = chapter(app, pagename, doctree) if doctree else None
+    context["first_script"], context["policy"] = FIRST_SCRIPT, policy()
     wanted = {"book.css", "book.js"} | (SEARCH_SCRIPTS if pagename == "search" else set())
     for kind in ("css_files", "script_files"):
         context[kind] = [file for file in context[kind] if filename(file) in wanted]
+
+
+def policy() -> str:
+    """The Content-Security-Policy of every page."""
+    digest = base64.b64encode(hashlib.sha256(FIRST_SCRIPT.encode()).digest()).decode()
+    text = "; ".join(f"{what} {whence}" for what, whence in POLICY.items())
+    return text.format(first_script=f"'sha256-{digest}'")
 
 
 def filename(asset: Any) -> str:
@@ -139,13 +175,21 @@ def chapter(app: Sphinx, docname: str, doctree: nodes.document) -> dict[str, Any
     """What stands in the line above the title."""
     tags = [tags_of(cell) for cell in cells(doctree)]
     source = Path(app.env.doc2path(docname, base=False))
-    here = app.builder.get_target_uri(docname)
+    name, file = download(app, docname)
     return {
         "number": chapter_number(docname),
         "minutes": sum(about(app, docname).get("minutes", {}).values()),
         "cells": len(tags),
         "exercises": sum(tag.startswith("exercise:") for each in tags for tag in each),
         "links": launch_links(app.config, source.as_posix()),
-        "download": source.name if source.suffix == ".ipynb" else "",
-        "source": relative_uri(here, f"_sources/{source.as_posix()}"),
+        "download": name,
+        "source": file,
     }
+
+
+def download(app: Sphinx, docname: str) -> tuple[str, str]:
+    """The name of a page's notebook and the way to it; no name where the page is none."""
+    source = Path(app.env.doc2path(docname, base=False))
+    here = app.builder.get_target_uri(docname)
+    name = source.name if source.suffix == ".ipynb" else ""
+    return name, relative_uri(here, f"_sources/{source.as_posix()}")
