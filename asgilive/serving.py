@@ -337,6 +337,7 @@ class _Wanted:
             undo.callback(folder.cleanup)
             program = program_of(self.app, Path(folder.name)) if "{app}" in template else None
             sock = _listen(self.port)
+            undo.callback(sock.close)
             site = self._site(about, sock.getsockname()[1])
             site._folder = folder
             port = _free_port() if self.record else site.port

@@ -12,6 +12,7 @@ from collections import Counter
 
 import psutil
 import pytest
+from interpreter import page  # noqa: F401
 
 from asgilive import serving
 

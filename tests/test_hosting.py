@@ -19,9 +19,9 @@ from asgilive import hosting
 from asgilive.application import Lifespan
 from asgilive.hosting import (
     LOGS,
-    SITE_LOG,
     LONGEST_LOG,
     NOT_ASKED,
+    SITE_LOG,
     ProcessHost,
     SiteLoop,
     StartupFailed,

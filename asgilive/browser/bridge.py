@@ -1,8 +1,9 @@
 """From the browser's own requests to the servers of the page: real bytes, over the page's loopback.
 
 Rules: a request is written as a browser writes it, one connection each, and the answer goes back
-piece by piece as it comes; who cancels hangs up. Cookies are kept here, since a service worker sees
-none. WebSockets are those of the library `websockets`, events in and out.
+piece by piece, one for each that the browser asks for, so that a slow reader is slow for the server
+too; who cancels hangs up. Cookies are kept here, since a service worker sees none. WebSockets are
+those of the library `websockets`, events in and out.
 """
 
 from __future__ import annotations
@@ -32,12 +33,19 @@ class Bridge:
     def __init__(self) -> None:
         self.jar = http.cookiejar.CookieJar()
         self.calls: dict[str, asyncio.Task[None]] = {}
+        self.wanted: dict[str, asyncio.Semaphore] = {}
         self.sockets: dict[str, asyncio.Queue[tuple[str, Any]]] = {}
 
     def open(self, id: str, work: Any) -> None:
         """Run a call until it ends or is cancelled."""
         task = self.calls[id] = asyncio.get_running_loop().create_task(work)
-        task.add_done_callback(lambda _: self.calls.pop(id, None))
+        self.wanted[id] = asyncio.Semaphore(0)
+        task.add_done_callback(lambda _: (self.calls.pop(id), self.wanted.pop(id)))
+
+    def more(self, id: str) -> None:
+        """The browser wants another piece of the answer."""
+        if wanted := self.wanted.get(id):
+            wanted.release()
 
     def cancel(self, id: str) -> None:
         """Nobody waits for this call any more."""
@@ -47,9 +55,16 @@ class Bridge:
     # -- HTTP
 
     async def request(
-        self, port: int, method: str, path: str, headers: Pairs, body: bytes | None, tell: Tell
+        self,
+        id: str,
+        port: int,
+        method: str,
+        path: str,
+        headers: Pairs,
+        body: bytes | None,
+        tell: Tell,
     ) -> None:
-        """One exchange: tells "head" (status and headers), "piece" by piece, and "end".
+        """One exchange: tells "head" (status and headers), each "piece", and "end".
 
         Tells "refused" where nobody listens, and "broken" where the answer is no whole one.
         """
@@ -70,6 +85,7 @@ class Bridge:
                     kept = [(n, v) for n, v in found if n not in FRAMING]
                     tell("head", [event.status_code, kept])
                 elif isinstance(event, h11.Data):
+                    await self.wanted[id].acquire()
                     tell("piece", bytes(event.data))
             tell("end", "")
         except (h11.ProtocolError, OSError) as error:

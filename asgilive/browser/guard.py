@@ -80,6 +80,8 @@ def install() -> None:
     os.kill = _refusing(SIGNALS)
     signal.raise_signal = _refusing(SIGNALS)
     sys.meta_path.insert(0, Inline())
+    if Inline.name in sys.modules:
+        Inline.mend(sys.modules[Inline.name])
 
 
 async def at_once(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -105,10 +107,15 @@ class Inline(importlib.abc.MetaPathFinder):
 
             def exec_module(module: ModuleType) -> None:
                 execute(module)
-                module.AsyncIOBackend.run_sync_in_worker_thread = classmethod(_in_worker_thread)
+                self.mend(module)
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
+
+    @staticmethod
+    def mend(module: Any) -> None:
+        """Have calls made at once."""
+        module.AsyncIOBackend.run_sync_in_worker_thread = classmethod(_in_worker_thread)
 
 
 async def _in_worker_thread(

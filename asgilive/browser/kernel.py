@@ -23,7 +23,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, ModuleType, SimpleNamespace, TracebackType
+from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
 Output = dict[str, Any]
@@ -149,27 +149,22 @@ class Kernel:
         self._emit({"output_type": "clear_output", "wait": wait})
 
     def error(self, error: BaseException) -> Output:
-        """An error with its frames, those of this module left out."""
+        """An error with its frames, from the reader's line on."""
         told = traceback.TracebackException.from_exception(error, compact=True)
+        own = [frame.filename in self.cells for frame in told.stack]
+        del told.stack[: own.index(True) if True in own else None]
         _without_ours(told)
         text = "".join(told.format()).rstrip("\n")
+        frames = [self._frame(f.filename, f.lineno or 1, f.name) for f in told.stack]
+        if isinstance(error, SyntaxError) and error.filename in self.cells:
+            frames.append(self._frame(error.filename, error.lineno or 1, "<module>"))
         return {
             "output_type": "error",
             "ename": type(error).__name__,
             "evalue": str(error),
             "traceback": text.split("\n"),
-            "frames": self._frames(error),
+            "frames": frames,
         }
-
-    def _frames(self, error: BaseException) -> list[dict[str, Any]]:
-        """The lines an error came through; of a syntax error, the line that has it."""
-        found = [
-            self._frame(frame.f_code.co_filename, line, frame.f_code.co_name)
-            for frame, line in _walk(error.__traceback__)
-        ]
-        if isinstance(error, SyntaxError) and error.filename in self.cells:
-            found.append(self._frame(error.filename, error.lineno or 1, "<module>"))
-        return found
 
     def _frame(self, file: str, line: int, name: str) -> dict[str, Any]:
         cell = self.cells.get(file)
@@ -257,12 +252,6 @@ def _method(value: Any, name: str) -> Any:
     return None if isinstance(value, type) else getattr(value, name, None)
 
 
-def _walk(tb: TracebackType | None) -> list[tuple[Any, int]]:
-    """Frames and lines of a traceback, those of this package left out."""
-    frames = list(traceback.walk_tb(tb))
-    return [(f, line) for f, line in frames if not f.f_code.co_filename.startswith(_OWN)]
-
-
 def _without_ours(told: traceback.TracebackException | None) -> None:
     """Leave out the frames of this package, in the error and those it came from."""
     while told is not None:
@@ -292,7 +281,8 @@ class Stream(io.TextIOBase):
         """Keep a text for a moment. Raises TypeError for what is none."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        cell = _cell.get()
+        cell, other = _cell.get(), self.kernel.err if self is self.kernel.out else self.kernel.out
+        other.flush()
         if cell is not self._for:
             self.flush()
         if not self._parts:

@@ -106,10 +106,18 @@ class Worker:
 
     # -- the browser's own requests
 
-    def request(self, id: str, asked: str, body: bytes | None) -> None:
-        """A request of a frame, a tab or a script; `asked` is JSON: port, method, path, headers."""
+    def request(self, id: str, asked: str, body: Any) -> None:
+        """A request of a frame, a tab or a script; `asked` is JSON: port, method, path, headers.
+
+        `body` is a buffer, or None where there is none.
+        """
         bridge, about = self._bridge(), json.loads(asked)
-        self._later(id, lambda: bridge.request(**about, body=body, tell=self._teller(id)))
+        self._later(
+            id,
+            lambda: bridge.request(
+                id, **about, body=None if body is None else bytes(body), tell=self._teller(id)
+            ),
+        )
 
     def socket(self, id: str, asked: str) -> None:
         """A WebSocket; `asked` is JSON: port, path, protocols, origin."""
@@ -119,7 +127,12 @@ class Worker:
     def send(self, id: str, what: str, value: Any) -> None:
         """What the page of a WebSocket says: "message" with text or bytes, "close" with JSON."""
         said = json.loads(value) if what == "close" else value
+        said = said if isinstance(said, str | list) else bytes(said)
         self.loop.call_soon_threadsafe(self._bridge().send, id, what, said)
+
+    def more(self, id: str) -> None:
+        """The browser wants another piece of an answer."""
+        self.loop.call_soon_threadsafe(self._bridge().more, id)
 
     def cancel(self, id: str) -> None:
         """Nobody waits for the answer any more."""

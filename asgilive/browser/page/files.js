@@ -1,0 +1,83 @@
+// The files that Python needs: fetched side by side, checked against their digests, unpacked, and kept, so that
+// the next page loads them without the network.
+const NEEDED = { "python/pyodide.asm.wasm": "application/wasm", "python/python_stdlib.zip": "application/zip", "library.zip": "application/zip" };
+
+/**
+ * Begin to load. From then on the worker's own `fetch` gives the interpreter its files.
+ * @param {string} base @param {(done: number, total: number) => void} tell in bytes
+ * @returns {Promise<{ library: Promise<ArrayBuffer> }>}
+ */
+export async function files(base, tell) {
+  const manifest = await listed(base);
+  const shelf = await open(manifest.version);
+  const sizes = Object.keys(NEEDED).map((name) => manifest.files[packed(manifest, name)].size);
+  const total = sizes.reduce((sum, size) => sum + size);
+  let done = 0;
+  const count = (bytes) => { done += bytes; tell(Math.min(done, total), total); };
+  tell(0, total);
+  /** @type {Map<string, Promise<Response>>} */
+  const found = new Map(Object.keys(NEEDED).map((name) => [new URL(name, base).href, load(base, manifest, shelf, name, count)]));
+  const real = self.fetch.bind(self);
+  self.fetch = (asked, ...more) => {
+    const response = found.get(new URL(asked.url || asked, base).href.split("?")[0]);
+    return response ? response.then((each) => each.clone()) : real(asked, ...more);
+  };
+  const library = found.get(new URL("library.zip", base).href).then((response) => response.arrayBuffer());
+  library.catch(() => {}); // heard of where it is awaited
+  return { library };
+}
+
+/** The list of files with their digests. */
+async function listed(base) {
+  const response = await fetch(new URL("runtime.json", base), { cache: "no-cache" }).catch(() => undefined);
+  if (response?.ok) {
+    const text = await response.text();
+    const kept = await caches?.open("asgilive list").catch(() => undefined);
+    await kept?.put(new URL("runtime.json", base), new Response(text)).catch(() => {});
+    return JSON.parse(text);
+  }
+  const kept = await self.caches?.match(new URL("runtime.json", base), { cacheName: "asgilive list" });
+  if (kept) return kept.json();
+  throw new Error("Python's files are not at this address: without a network only a page that ran before can run.");
+}
+
+/** Where files of this version are kept; older versions go. Without a store nothing is kept. */
+async function open(version) {
+  if (!self.caches) return undefined;
+  const mine = `asgilive ${version}`;
+  for (const name of await caches.keys()) if (/^asgilive [0-9a-f]+$/.test(name) && name !== mine) await caches.delete(name);
+  return caches.open(mine).catch(() => undefined);
+}
+
+/** The name that a file has on the server: packed, where that is smaller. */
+const packed = (manifest, name) => (manifest.files[`${name}.gz`] ? `${name}.gz` : name);
+
+/** One file, unpacked. */
+async function load(base, manifest, shelf, name, count) {
+  const file = packed(manifest, name), about = manifest.files[file], url = new URL(file, base);
+  let bytes = await (await shelf?.match(url))?.arrayBuffer();
+  if (bytes) count(about.size);
+  else {
+    bytes = await whole(url, count);
+    if (self.crypto.subtle && (await digest(bytes)) !== about.sha256) throw new Error("Python's files are of another day than this page: load the page again.");
+    await shelf?.put(url, new Response(bytes.slice(0))).catch(() => {}); // full: the next page asks again
+  }
+  const stream = file.endsWith(".gz") ? new Response(bytes).body.pipeThrough(new DecompressionStream("gzip")) : bytes;
+  return new Response(stream, { headers: { "content-type": NEEDED[name] } });
+}
+
+/** All bytes of an address, counted as they come. */
+async function whole(url, count) {
+  const response = await fetch(url).catch(() => undefined);
+  if (!response?.ok) throw new Error(`Python did not load: ${url.pathname.split("/").pop()} is not to be had${response ? ` (${response.status})` : ""}.`);
+  const parts = [];
+  for (const reader = response.body.getReader(); ;) {
+    const { done, value } = await reader.read();
+    if (done) return new Blob(parts).arrayBuffer();
+    parts.push(value);
+    count(value.length);
+  }
+}
+
+/** SHA-256 in hex. */
+const digest = async (bytes) => [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

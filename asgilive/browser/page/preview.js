@@ -1,0 +1,140 @@
+// The service worker of previews. Its scope is `app/`, where no file lies: app/<tab>/<port>/<path> is a server in the
+// Python of that tab. It makes messages of the browser's requests and a response of what comes back, piece by piece.
+// The book's own pages are outside its scope.
+const BASE = new URL("./", self.location.href).href;
+const APP = `${BASE}app/`;
+const WAIT = 3000; // ms for a page to say that it is there
+
+// What the documentation pages of FastAPI ask of other hosts lies here.
+const DOCS = [
+  [/^https:\/\/cdn\.jsdelivr\.net\/npm\/swagger-ui-dist@[^/]+\/([\w.-]+)$/, "$1"],
+  [/^https:\/\/cdn\.jsdelivr\.net\/npm\/redoc@[^/]+\/bundles\/([\w.-]+)$/, "$1"],
+  [/^https:\/\/fastapi\.tiangolo\.com\/img\/(favicon\.png)$/, "$1"],
+];
+
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+/**
+ * Which server an address means, if any.
+ * @param {string} url @returns {{ tab: string, port: number, path: string } | null}
+ */
+function server(url) {
+  const found = url.startsWith(APP) && /^([^/]+)\/(\d+)(\/[^#]*)?/.exec(url.slice(APP.length));
+  return found ? { tab: found[1], port: Number(found[2]), path: found[3] || "/" } : null;
+}
+
+const isLocal = (url) => /^(localhost|127\.0\.0\.1)$/.test(url.hostname) && url.origin !== self.location.origin;
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event, url = new URL(request.url), direct = server(request.url);
+  if (direct) return event.respondWith(ask(request, direct));
+  if (request.url.startsWith(BASE)) return undefined;
+  const doc = DOCS.find(([pattern]) => pattern.test(request.url));
+  if (doc) return event.respondWith(fetch(BASE + request.url.replace(doc[0], `docs/${doc[1]}`)));
+  if (!isLocal(url) && url.origin !== self.location.origin) return undefined;
+  // "/items", or http://127.0.0.1:8000/items, asked for by a page that a server here has given
+  return event.respondWith(self.clients.get(event.clientId).then((client) => {
+    const here = client && server(client.url);
+    if (!here) return fetch(request);
+    const port = isLocal(url) ? Number(url.port || 80) : here.port;
+    return ask(request, { tab: here.tab, port, path: url.pathname + url.search });
+  }));
+});
+
+// -- one channel a tab, and who waits for what on it
+
+/** @type {Map<string, BroadcastChannel>} */
+const channels = new Map();
+/** @type {Map<string, { tab: string, hear: (message: any) => void }>} */
+const calls = new Map();
+
+/** @param {string} tab */
+function channel(tab) {
+  let found = channels.get(tab);
+  if (!found) {
+    found = new BroadcastChannel(`asgilive ${tab}`);
+    found.onmessage = ({ data }) => {
+      if (data.kind === "gone") for (const call of [...calls.values()]) if (call.tab === tab) call.hear({ kind: "broken", value: '"Python was stopped"' });
+      calls.get(data.id)?.hear(data);
+    };
+    channels.set(tab, found);
+  }
+  return found;
+}
+
+/**
+ * Ask a server of a tab.
+ * @param {Request} request @param {{ tab: string, port: number, path: string }} where @returns {Promise<Response>}
+ */
+async function ask(request, { tab, port, path }) {
+  const id = crypto.randomUUID(), line = channel(tab), origin = `http://127.0.0.1:${port}`;
+  const prefix = `${APP}${tab}/${port}`;
+  const hasBody = !["GET", "HEAD"].includes(request.method);
+  const body = hasBody ? await request.arrayBuffer() : null;
+  const headers = [...request.headers, ["user-agent", navigator.userAgent]];
+  if (request.referrer.startsWith(prefix)) headers.push(["referer", origin + (request.referrer.slice(prefix.length) || "/")]);
+  if (hasBody) headers.push(["origin", origin]);
+  return new Promise((resolve) => {
+    /** @type {ReadableStreamDefaultController<Uint8Array>} */ let out;
+    let begun = false, page = false, next = () => {};
+    const end = () => { clearTimeout(patience); calls.delete(id); next(); };
+    const refuse = (status, title, text) => { begun = true; end(); resolve(said(status, title, text)); };
+    const patience = setTimeout(() => refuse(503, "No Python here", "The page of the book that served this is closed, or its Python was stopped. Go back to it and run the cell again."), WAIT);
+    const stream = new ReadableStream({
+      start(controller) { out = controller; },
+      pull() { line.postMessage({ kind: "more", id }); return new Promise((done) => { next = done; }); }, // one piece for one pull
+      cancel() { line.postMessage({ kind: "cancel", id }); end(); },
+    }, { highWaterMark: 1 });
+    const give = (bytes) => { if (bytes.length) out.enqueue(bytes); next(); };
+    calls.set(id, { tab, hear({ kind, value }) {
+      if (kind === "taken") clearTimeout(patience);
+      else if (kind === "head") {
+        const [status, pairs] = JSON.parse(value), answer = response(request, status, pairs, { prefix, origin, path, tab }, stream);
+        begun = true;
+        page = answer.page;
+        resolve(answer.response);
+      } else if (kind === "piece") { give(page ? withScript(value, { prefix, tab, port }) : value); page = false; }
+      else if (kind === "end") { end(); try { out.close(); } catch { /* cancelled just now */ } }
+      else if (kind === "refused") refuse(502, `Nothing listens on port ${port}`, "Run the cell that starts this server, then load this again.");
+      else if (kind === "broken" && !begun) refuse(502, "The server hung up", JSON.parse(value));
+      else if (kind === "broken") { end(); try { out.error(new TypeError(JSON.parse(value))); } catch { /* cancelled just now */ } }
+    } });
+    line.postMessage({ kind: "request", id, asked: JSON.stringify({ port, method: request.method, path, headers }), body });
+  });
+}
+
+/** The response for the browser, and whether it is a page of HTML. */
+function response(request, status, pairs, { prefix, origin, path, tab }, stream) {
+  const headers = new Headers();
+  for (const [name, value] of pairs) headers.append(name, value);
+  const page = request.mode === "navigate" && /^text\/html/i.test(headers.get("content-type") || "");
+  if (page) headers.delete("content-length"); // a script comes in
+  const place = headers.get("location");
+  if (place && status >= 300 && status < 400) {
+    const url = new URL(place, origin + path);
+    const there = url.origin === origin ? prefix + url.pathname + url.search + url.hash : isLocal(url) ? `${APP}${tab}/${url.port || 80}${url.pathname}${url.search}${url.hash}` : url.href;
+    if (request.redirect !== "error") return { page: false, response: Response.redirect(there, status) };
+  }
+  const empty = [101, 204, 205, 304].includes(status) || request.method === "HEAD";
+  return { page, response: new Response(empty ? null : stream, { status, headers }) };
+}
+
+/** The first piece of a page with our script behind its doctype: before it would mean quirks. */
+function withScript(bytes, { prefix, tab, port }) {
+  const doctype = /^(\xef\xbb\xbf)?\s*<!doctype[^>]*>/i.exec(new TextDecoder("latin1").decode(bytes.slice(0, 200)));
+  const at = doctype ? doctype[0].length : 0;
+  const script = new TextEncoder().encode(`<script src="${BASE}frame.js" data-prefix="${prefix}" data-tab="${tab}" data-port="${port}"></script>`);
+  const whole = new Uint8Array(bytes.length + script.length);
+  whole.set(bytes.slice(0, at));
+  whole.set(script, at);
+  whole.set(bytes.slice(at), at + script.length);
+  return whole;
+}
+
+/** A page of our own, where no server could answer. */
+function said(status, title, text) {
+  const safe = (words) => words.replace(/[<&]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  const html = `<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${safe(title)}</title><style>body{font:1rem/1.5 Georgia,serif;margin:2rem;max-width:34rem;color-scheme:light dark}h1{font-size:1.3rem}</style><h1>${safe(title)}</h1><p>${safe(text)}`;
+  return new Response(html, { status, headers: { "content-type": "text/html; charset=utf-8" } });
+}
