@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -89,7 +90,7 @@ class Worker:
             task = self.loop.create_task(self.kernel.run(id, number, code), name=f"cell {number}")
             result = await task
             self._keep_progress()
-            self._say(kind="end", cell=id, **result)
+            self._say(kind="end", cell=id, sites=running(), **result)
 
     def _output(self, cell: str, output: Output) -> None:
         self._say(kind="output", cell=cell, output=output)
@@ -155,6 +156,12 @@ class Worker:
 
             self.bridge = Bridge()
         return self.bridge
+
+
+def running() -> list[str]:
+    """The links of the sites that run now."""
+    serving = sys.modules.get("asgilive.serving")
+    return [site.link for site in serving.running()] if serving else []
 
 
 def pretty(value: Any) -> str:

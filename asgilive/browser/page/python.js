@@ -4,7 +4,7 @@
 /**
  * @typedef {{ id: string, number: number, code: string }} Cell
  * @typedef {{ begin?: () => void, output: (output: object) => void }} Sink
- * @typedef {{ ok: boolean, took: number, error?: { name: string, text: string } }} Result
+ * @typedef {{ ok: boolean, took: number, sites: string[], error?: { name: string, text: string } }} Result
  * @typedef {{ done: number, total: number, doing: string }} Loading
  */
 
@@ -68,7 +68,7 @@ export class Python {
     else if (said.kind === "begin") this.runs[0].begin();
     else if (said.kind === "output") this.sinks.get(said.cell)?.output(said.output);
     else if (said.kind === "progress") this.onprogress(said.text);
-    else if (said.kind === "end") this.runs.shift().end({ ok: said.ok, took: said.took * 1000, error: said.error });
+    else if (said.kind === "end") this.runs.shift().end({ ok: said.ok, took: said.took * 1000, error: said.error, sites: said.sites });
   }
 
   /** A preview asks whether somebody is there: the worker may be busy, this page is not. @param {any} asked */
