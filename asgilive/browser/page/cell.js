@@ -145,6 +145,16 @@ export class Cell {
     this.say("al-loading", `${words}, ${megabytes(done)} of ${megabytes(total)} MB`, [bar]);
   }
 
+  /** Where what one run gives goes. A server prints on after the run; what comes after the next run began is dropped. */
+  sink() {
+    let output = null;
+    return {
+      begin: () => { output = this.begin(); },
+      /** @param {import("./output.js").Message} message */
+      output: (message) => { if (output && output === this.output) this.add(message); },
+    };
+  }
+
   /** Its turn. The old output stays until something new comes or a moment has passed: no flicker. */
   begin() {
     this.offered?.remove();
@@ -153,7 +163,7 @@ export class Cell {
     const began = performance.now();
     this.say("al-running", "running");
     this.clock = setInterval(() => this.sign.replaceChildren(`running ${((performance.now() - began) / 1000).toFixed(1)} s`), 100);
-    const area = make("div", "cell_output");
+    const area = make("div", "cell_output al-given");
     area.style.minHeight = `${(this.area ?? this.recorded)?.offsetHeight ?? 0}px`; // what is below keeps its place
     this.output = new Output(area, (frame) => this.page.link(frame));
     this.swap = () => {
@@ -165,6 +175,7 @@ export class Cell {
       this.area = area;
     };
     this.moment = setTimeout(() => this.swap?.(), MOMENT);
+    return this.output;
   }
 
   dropArea() {
@@ -176,13 +187,7 @@ export class Cell {
   add(message) {
     this.swap?.();
     this.output.add(message);
-    enliven(this.area, this.page.previews);
-  }
-
-  /** @param {boolean} wait */
-  clear(wait) {
-    this.swap?.();
-    this.output.clear(wait);
+    enliven(this.page.previews);
   }
 
   /** The end of a run, however it ended. */
@@ -249,7 +254,7 @@ export class Cell {
     const { edited, text } = this.code;
     this.setCode(this.code.original);
     this.dropArea();
-    this.ranCode = null;
+    this.output = this.ranCode = null;
     if (this.recorded) this.recorded.hidden = false;
     this.rest(this.recorded ? "al-recorded" : "", this.recorded ? "recorded output" : "");
     if (edited) this.offerEdit(text); else this.offered?.remove();

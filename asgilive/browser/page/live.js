@@ -6,12 +6,10 @@ import { edits, keepLoaded, keepProgress, progress, solved, wasLoaded } from "./
 import { make } from "./output.js";
 import { settle } from "./sites.js";
 
-class Stopped extends Error {}
-
 /** A promise that only ever fails: when Python is stopped. */
 function halt() {
   let stop = () => {};
-  const halted = new Promise((_, reject) => { stop = () => reject(new Stopped()); });
+  const halted = new Promise((_, reject) => { stop = () => reject(new Error("stopped")); });
   halted.catch(() => {});
   return { halted, stop };
 }
@@ -76,14 +74,13 @@ export class Page {
   makeRunAll(line) {
     if (!line) return;
     const all = () => this.cells.filter((cell) => !cell.solution);
-    const run = button("Run all", "", () => (this.working ? this.stop() : this.run(all())));
-    const word = make("span");
-    line.prepend(make("span", "al-run-all", run, word));
+    const run = button("", "al-run-all", () => (this.working ? this.stop() : this.run(all())));
+    line.prepend(run);
     this.runAll = {
       show: () => {
-        run.textContent = this.working ? "Stop" : "Run all";
         run.classList.toggle("al-stop", this.working);
-        word.textContent = this.working ? this.place ?? "" : this.cost();
+        const more = this.working ? this.place ?? "" : this.cost() && `loads ${this.size} MB`;
+        run.replaceChildren(this.working ? "Stop" : "Run all", make("span", "", more));
       },
     };
   }
@@ -123,7 +120,7 @@ export class Page {
   /** @param {Cell[]} row */
   async runRow(row) {
     for (const [at, cell] of row.entries()) {
-      this.place = row.length > 1 ? `${at + 1} of ${row.length}` : "";
+      this.place = row.length > 1 ? `at ${at + 1} of ${row.length}` : "";
       const ok = await this.runOne(cell);
       if (!ok) {
         for (const left of row.slice(at + 1)) left.back();
@@ -136,39 +133,31 @@ export class Page {
 
   /** @param {Cell} cell @returns {Promise<boolean>}  whether it ran to its end */
   async runOne(cell) {
-    const { halted } = this.halt;
+    const { halt } = this;
     this.current = cell;
     let end = () => {};
     let ok = false;
     try {
-      const python = await Promise.race([this.ready(cell), halted]);
-      const result = await Promise.race([this.runIn(python, cell), halted]);
+      const python = await Promise.race([this.ready(cell), halt.halted]);
+      this.showAll();
+      const asked = { id: `cell-${cell.number}`, number: Number(cell.number), code: cell.code.text };
+      const result = await Promise.race([python.run(asked, cell.sink()), halt.halted]);
       ok = result.ok;
       end = () => cell.ended(result, python);
       if (!ok) this.say(`Cell ${cell.number} failed: ${result.error?.name ?? "see its output"}.`);
       if (result.sites) settle(new Set(result.sites));
     } catch (error) {
-      if (error instanceof Stopped || error?.name === "Stopped") end = () => cell.stopped();
-      else {
+      end = () => cell.stopped();
+      if (halt === this.halt) {
+        const sentence = String(error?.message ?? error);
         this.python = null;
-        this.say(`Cell ${cell.number} did not run: ${error.message}`);
-        end = () => cell.broke(error.message);
+        this.say(`Cell ${cell.number} did not run: ${sentence}`);
+        end = () => cell.broke(sentence);
       }
     }
     this.current = null;
     end();
     return ok;
-  }
-
-  /** @param {any} python @param {Cell} cell */
-  runIn(python, cell) {
-    this.showAll();
-    const number = Number(cell.number);
-    return python.run({ id: `cell-${number}`, number, code: cell.code.text }, {
-      begin: () => cell.begin(),
-      output: (/** @type {any} */ message) => cell.add(message),
-      clear: (/** @type {boolean} */ wait) => cell.clear(wait),
-    });
   }
 
   /** The Python of this page, started by the first cell that runs. @param {Cell} cell */
@@ -178,8 +167,8 @@ export class Page {
       cell.loading({ done: 0, total: 0, doing: this.paid ? "Starting Python" : "Loading Python" });
       this.say(this.paid ? "Starting Python." : `Loading Python, ${this.size} MB.`);
       const { start } = await import("./python.js");
-      if (halt !== this.halt) throw new Stopped();
-      this.python = start({ base: this.base, tab: this.tab, page: location.pathname, progress: progress() });
+      if (halt !== this.halt) throw new Error("stopped");
+      this.python = start({ base: this.base, tab: this.tab, progress: progress() });
       this.previews = this.python.previews;
       this.python.onload = (/** @type {any} */ now) => this.current?.loading(now);
       this.python.onprogress = (/** @type {string} */ text) => { keepProgress(text); this.showSolved(); };
@@ -194,11 +183,12 @@ export class Page {
 
   /** End Python: what it knew is gone. */
   stop() {
-    this.python?.stop();
+    const { python } = this;
     this.python = null;
-    for (const row of this.rows.splice(0)) for (const cell of row) cell.back();
     this.halt.stop();
     this.halt = halt();
+    python?.stop();
+    for (const row of this.rows.splice(0)) for (const cell of row) cell.back();
     for (const cell of this.cells) if (cell.ranIn && !cell.busy) cell.outdated();
     settle(null);
     this.say("Python was stopped. Names are gone; the next Run starts afresh.");

@@ -27,6 +27,7 @@ export class Output {
   /** @param {Message} message */
   add(message) {
     if (message.output_type === "update_display_data") return this.update(message);
+    if (message.output_type === "clear_output") return this.clear(message.wait);
     if (this.clearNext) this.clear(false);
     if (message.output_type === "stream") return this.print(message.name, message.text);
     this.flush();

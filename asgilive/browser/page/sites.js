@@ -9,12 +9,11 @@ import { make } from "./output.js";
 const sites = new Set();
 
 /**
- * Give the new cards in an output their ways in.
- * @param {HTMLElement} area
+ * Give new cards their ways in.
  * @param {Promise<string>} previews  "" where a site can be shown, else a sentence why not
  */
-export function enliven(area, previews) {
-  for (const card of area.querySelectorAll(".al-site[data-al-link]:not([data-al-live])")) {
+export function enliven(previews) {
+  for (const card of document.querySelectorAll(".al-given .al-site[data-al-link]:not([data-al-live])")) {
     card.dataset.alLive = "";
     const ways = make("p", "al-site-ways");
     const site = { card, link: card.dataset.alLink.replace(/\/*$/, "/"), ways, view: null };
