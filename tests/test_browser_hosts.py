@@ -205,6 +205,29 @@ def test_a_cable_with_faults(page):
     assert page.run(work()) == "closed"
 
 
+def test_what_an_application_leaves_running_ends_with_its_site(page):
+    ended = []
+
+    async def background():
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ended.append("cancelled")
+
+    async def app(scope, receive, send):
+        page.task = asyncio.create_task(background())
+        await some_apps.hello(scope, receive, send)
+
+    async def work():
+        async with serve(app, lifespan="off") as site:
+            await fetch(site)
+            await asyncio.sleep(0)
+            assert not ended
+
+    page.run(work())
+    assert ended == ["cancelled"]
+
+
 def test_hypercorn_serves_where_it_can_be_imported(page):
     async def work():
         async with serve(some_apps.hello, server="hypercorn", record=True) as site:

@@ -1,13 +1,14 @@
 """Sockets in memory, against the words and numbers of the real ones."""
 
 import errno
+import os
 import selectors
 import socket
 import struct
 
 import pytest
 
-from asgilive.browser import guard
+from asgilive.browser import guard, network
 from asgilive.browser.network import BUFFER, NETWORK, Selector, Socket, getaddrinfo, socketpair
 
 RESET = struct.pack("ii", 1, 0)
@@ -267,6 +268,14 @@ def test_other_kinds_are_not_there(arguments):
 def test_a_number_is_nothing_without_its_socket():
     with Socket() as sock, pytest.raises(guard.NoSuchSocket):
         sock.detach()
+
+
+def test_constants_that_an_interpreter_lacks(page, monkeypatch):
+    monkeypatch.delattr(socket, "SO_REUSEPORT")
+    network.install()
+    assert network.CONSTANTS["SO_REUSEPORT"] == socket.SO_REUSEPORT
+    if os.uname().sysname == "Linux":
+        assert {name: getattr(socket, name) for name in network.CONSTANTS} == network.CONSTANTS
 
 
 def test_how_it_looks():

@@ -137,7 +137,18 @@ class TaskHost(Door):
         except BaseException as error:
             self.error = None if isinstance(error, SystemExit) else error
         finally:
-            self._close()
+            self._drop()
+            self.sock.close()
+            _loop().doors.pop(self.address, None)
+            await self._sweep()
+
+    async def _sweep(self) -> None:
+        """End what the server and the application left running, as the end of a loop would."""
+        left = self._own() - {self._task}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=hosting.LINGER)
 
     async def stop(self, within: float) -> None:
         """Ask the server to stop, and after `within` seconds its calls. Raises StillRunning."""
@@ -168,11 +179,6 @@ class TaskHost(Door):
         elif not self._task.done() and not self._task.cancelling():
             self._task.cancel()
             _loop().call_later(hosting.LINGER, self._drop)
-
-    def _close(self) -> None:
-        self._drop()
-        self.sock.close()
-        _loop().doors.pop(self.address, None)
 
     def _drop(self) -> None:
         """Drop every connection: some servers wait for their clients to leave."""

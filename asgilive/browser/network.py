@@ -29,6 +29,29 @@ BUFFER = 256 * 1024  # bytes on their way in one direction, unless SO_RCVBUF say
 HOSTS = frozenset({"127.0.0.1", "localhost", "0.0.0.0", "", "::1", "::"})
 FIRST_PORT = 49152  # of those that the system chooses
 
+# Linux' numbers, for an interpreter that was built without them.
+CONSTANTS = {
+    "AF_INET": 2,
+    "AF_INET6": 10,
+    "SOCK_STREAM": 1,
+    "SOCK_DGRAM": 2,
+    "IPPROTO_TCP": 6,
+    "SOL_SOCKET": 1,
+    "SO_REUSEADDR": 2,
+    "SO_ERROR": 4,
+    "SO_SNDBUF": 7,
+    "SO_RCVBUF": 8,
+    "SO_KEEPALIVE": 9,
+    "SO_LINGER": 13,
+    "SO_REUSEPORT": 15,
+    "TCP_NODELAY": 1,
+    "SHUT_RD": 0,
+    "SHUT_WR": 1,
+    "SHUT_RDWR": 2,
+    "SOMAXCONN": 4096,
+    "EAI_NONAME": -2,
+}
+
 _numbers = itertools.count(1000)  # file descriptors that no file of the page's file system has
 
 
@@ -335,6 +358,16 @@ def _loopback(address: Address) -> tuple[str, int]:
     if host not in HOSTS and not host.startswith("127."):
         raise guard.NoSuchSocket(errno.ENETUNREACH, guard.sockets_of(host))
     return host, port
+
+
+def install() -> None:
+    """Put the page's network where the standard library looks for one."""
+    for name, number in CONSTANTS.items():
+        if not hasattr(_socket, name):
+            setattr(_socket, name, number)
+    for function in (socketpair, getaddrinfo):
+        setattr(_socket, function.__name__, function)
+    _socket.socket = Socket  # type: ignore[misc,assignment]
 
 
 def socketpair(*_: int) -> tuple[Socket, Socket]:

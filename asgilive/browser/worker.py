@@ -10,7 +10,6 @@ import asyncio
 import importlib
 import json
 import os
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -62,13 +61,7 @@ class Worker:
 
     def install(self) -> None:
         """Put the page's network, hosts and kernel where Python looks for them."""
-        network_names = {
-            "socket": network.Socket,
-            "socketpair": network.socketpair,
-            "getaddrinfo": network.getaddrinfo,
-        }
-        for name, value in network_names.items():
-            setattr(socket, name, value)
+        network.install()
         guard.install()
         hosts.install()
         self.kernel.install()

@@ -59,12 +59,15 @@ async function load(base, manifest, shelf, name, count) {
   if (bytes) count(about.size);
   else {
     bytes = await whole(url, count);
-    if (self.crypto.subtle && (await digest(bytes)) !== about.sha256) throw new Error("Python's files are of another day than this page: load the page again.");
+    if (self.crypto.subtle && isPacked(bytes) === file.endsWith(".gz") && (await digest(bytes)) !== about.sha256) throw new Error("Python's files are of another day than this page: load the page again.");
     await shelf?.put(url, new Response(bytes.slice(0))).catch(() => {}); // full: the next page asks again
   }
-  const stream = file.endsWith(".gz") ? new Response(bytes).body.pipeThrough(new DecompressionStream("gzip")) : bytes;
+  const stream = isPacked(bytes) ? new Response(bytes).body.pipeThrough(new DecompressionStream("gzip")) : bytes;
   return new Response(stream, { headers: { "content-type": NEEDED[name] } });
 }
+
+/** Whether these bytes are gzip: some hosts say Content-Encoding for such files, and the browser has unpacked them. */
+const isPacked = (bytes) => { const [one, two] = new Uint8Array(bytes, 0, 2); return one === 0x1f && two === 0x8b; };
 
 /** All bytes of an address, counted as they come. */
 async function whole(url, count) {
