@@ -404,9 +404,32 @@ def test_a_console_error_is_seen(page: b.Browser, faulty: tuple[Path, str]) -> N
     if page.name == "firefox":
         pytest.skip("Firefox' driver keeps the console to itself")
     folder, address = faulty
-    spoil(folder, "<script>throw new Error('planted')</script>")
+    (folder / "planted.js").write_text("throw new Error('planted')", "utf-8")
+    spoil(folder, "<script src='../planted.js'></script>")
     page.open(address + PAGES[0])
     assert any("planted" in line for line in page.complaints())
+
+
+@pytest.mark.parametrize(
+    ("html", "directive"),
+    [
+        ("<script>document.title = 'planted'</script>", "script-src"),
+        ("<b onclick='document.title = 1'>press</b>", "script-src"),
+        ("<style>h1 { color: red }</style>", "style-src"),
+        ("<iframe title='elsewhere' src='https://127.0.0.1:1/'></iframe>", "frame-src"),
+        ("<base href='/elsewhere/'>", "base-uri"),
+    ],
+)
+def test_what_the_policy_forbids_is_refused_and_seen(
+    page: b.Browser, faulty: tuple[Path, str], html: str, directive: str
+) -> None:
+    if page.name == "firefox":
+        pytest.skip("Firefox' driver keeps the console to itself")
+    folder, address = faulty
+    spoil(folder, html)
+    page.open(address + PAGES[0])
+    page.until("return document.readyState === 'complete'")
+    assert any(directive in line for line in page.complaints())
 
 
 def test_dead_links_are_seen(faulty: tuple[Path, str]) -> None:

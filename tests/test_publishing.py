@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import io
 import json
 import re
@@ -21,7 +23,7 @@ from docutils import nodes
 from pygments.token import Name
 
 from asgilive import publishing
-from asgilive.publishing import boxes, dress, pages
+from asgilive.publishing import boxes, dress, pages, tags
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -123,8 +125,8 @@ def notebook(text: str = TEXT, **about: Any) -> Any:
             cell("second = 2", "solution"),
             cell("between = 3"),
             cell("third = 3", "solution"),
-            cell("workers = 4", "needs-processes", html="<i>four</i>"),
-            cell("silent = 5", "needs-sockets"),
+            cell("serve(workers=4)", "needs-processes", html="<i>four</i>"),
+            cell("import socket", "needs-sockets"),
             cell("hidden = 6", "remove-input", html="<i>six</i>"),
         ],
     )
@@ -149,7 +151,8 @@ class Book:
     """A built book: its pages as trees, and what the build said."""
 
     folder: Path
-    said: str
+    said: str  # warnings
+    told: str  # the rest of its words
 
     def page(self, name: str) -> BeautifulSoup:
         return BeautifulSoup((self.folder / name).read_text("utf-8"), "html.parser")
@@ -172,17 +175,17 @@ def build(folder: Path, chapter: Any, **config: Any) -> Book:
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc), "utf-8")
     (folder / "book" / "cover.md").write_text(COVER, "utf-8")
     (folder / "notebooks" / "01-small.ipynb").write_text(nbformat.writes(chapter), "utf-8")
-    return Book(folder / "_build" / "html", run_sphinx(folder))
+    return Book(folder / "_build" / "html", *run_sphinx(folder))
 
 
-def run_sphinx(folder: Path) -> str:
-    """What `jupyter-book build` does after it has read its command line; its warnings."""
+def run_sphinx(folder: Path) -> tuple[str, str]:
+    """What `jupyter-book build` does after reading its command line; its warnings, its words."""
     from jupyter_book.sphinx import build_sphinx
 
-    said = io.StringIO()
+    said, told = io.StringIO(), io.StringIO()
     with warnings.catch_warnings(), contextlib.redirect_stderr(said):
         warnings.simplefilter("ignore")  # of Sphinx and its friends
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(told):
             build_sphinx(
                 folder,
                 folder / "_build" / "html",
@@ -194,7 +197,8 @@ def run_sphinx(folder: Path) -> str:
                 },
                 freshenv=True,
             )
-    return re.sub(r"\x1b\[[0-9;]*m", "", said.getvalue())
+    said, told = (re.sub(r"\x1b\[[0-9;]*m", "", words.getvalue()) for words in (said, told))
+    return said, told
 
 
 @pytest.fixture(scope="module")
@@ -309,14 +313,41 @@ def test_neighbouring_solutions_share_a_fold(book: Book) -> None:
 
 def test_cell_that_cannot_run_in_a_page_says_why(book: Book) -> None:
     four, silent = book.page(CHAPTER).select(".al-cannot")
-    assert text(four) == dress.NEEDS["needs-processes"]
-    assert text(silent) == dress.NEEDS["needs-sockets"]
+    elsewhere = " It runs in the notebook, which python3 start.py opens."
+    assert text(four) == tags.NEEDS["needs-processes"] + elsewhere
+    assert text(silent) == tags.NEEDS["needs-sockets"] + elsewhere
     assert four.find_parent(class_="al-cellbox").select(".cell_output")
+    taken = book.one(CHAPTER, ".al-chapter a[download]")
+    assert [(a["href"], a["download"]) for a in four.select("a")] == [
+        (taken["href"], taken["download"])
+    ]
+
+
+def test_cell_that_cannot_run_in_a_page_can_be_opened_where_it_does(placed: Book) -> None:
+    link = placed.page(CHAPTER).select_one(".al-cannot a")
+    assert text(link) == "JupyterLab"
+    assert str(link["href"]).startswith("https://mybinder.org/v2/gh/someone/asgi-live/trunk")
+
+
+def test_cells_are_numbered_and_say_whether_they_run(book: Book) -> None:
+    boxes = book.page(CHAPTER).select(".al-cellbox")
+    assert [box["data-cell"] for box in boxes] == [str(n) for n in range(1, 9)]
+    assert [box["data-cell"] for box in boxes if not box.has_attr("data-run")] == ["6", "7", "8"]
+    assert [box["data-cell"] for box in boxes if box.has_attr("data-solution")] == ["2", "3", "5"]
+    assert [box["id"] for box in boxes] == ["exercise-1.1", *(f"cell-{n}" for n in range(2, 9))]
+
+
+def test_cell_that_runs_keeps_a_place_for_its_buttons(book: Book) -> None:
+    for box in book.page(CHAPTER).select(".al-cellbox[data-run]"):
+        assert [part["class"][0] for part in box.find_all("div", recursive=False)][:2] == [
+            "cell_input",
+            "al-bar",
+        ]
 
 
 def test_day_of_the_recording_stands_beside_the_reason() -> None:
-    assert dress.cell_bar("", "Why.", True, "22 November 2026") == (
-        '<div class="al-bar"><p class="al-cannot">Why. Below is the output recorded on'
+    assert dress.cell_bar("", "Why.", True, "22 November 2026", " Where.") == (
+        '<div class="al-bar"><p class="al-cannot">Why. Where. Below is the output recorded on'
         " 22 November 2026.</p></div>"
     )
     env = SimpleNamespace(docname="a", nb_metadata={"a": {"exec_data": {"mtime": 1795392000}}})
@@ -325,7 +356,7 @@ def test_day_of_the_recording_stands_beside_the_reason() -> None:
 
 
 def test_cell_without_output_has_no_bar() -> None:
-    assert dress.cell_bar("", "", False, "") == ""
+    assert dress.cell_bar("", "", False, "", "") == ""
 
 
 def test_bar_comes_first_where_the_code_is_hidden(book: Book) -> None:
@@ -452,6 +483,33 @@ def test_page_has_one_style_sheet_and_one_script(book: Book) -> None:
         assert scripts == ["../_static/book.js"]
 
 
+def policy(page: BeautifulSoup) -> str:
+    return str(page.select_one("meta[http-equiv=Content-Security-Policy]")["content"])
+
+
+def test_every_page_carries_the_policy_the_docs_state(book: Book) -> None:
+    told = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    block = re.search(r"^    default-src.*?\n\n", told, re.MULTILINE | re.DOTALL)
+    stated = " ".join(block[0].split()) if block else ""
+    for name in (CHAPTER, "book/cover.html", "search.html"):
+        carried = policy(book.page(name))
+        assert re.sub(r"'sha256-[^']*'", "'sha256-<the one script in the head>'", carried) == stated
+
+
+def test_policy_allows_the_one_script_inside_a_page_and_no_style(book: Book) -> None:
+    for name in (CHAPTER, "book/cover.html", "search.html"):
+        page = book.page(name)
+        (inside,) = page.select("script:not([src])")
+        digest = base64.b64encode(hashlib.sha256(inside.encode_contents()).digest()).decode()
+        assert f"script-src 'self' 'wasm-unsafe-eval' 'sha256-{digest}';" in policy(page)
+        assert not page.select("style")
+        assert not [
+            tag for tag in page.find_all() if any(key.startswith("on") for key in tag.attrs)
+        ]
+        policy_at, script_at = (str(page).find(part) for part in ("Content-Security", "<script"))
+        assert 0 < policy_at < script_at, "the policy comes too late"
+
+
 def test_search_scripts_are_on_the_search_page_alone(book: Book) -> None:
     names = {
         Path(tag["src"]).name.partition("?")[0]
@@ -547,6 +605,85 @@ def test_right_option_is_found_only_where_it_is_marked() -> None:
     assert boxes.right_option([nodes.raw("", "x"), paragraph(nodes.strong("", "2."))]) == 2
 
 
+def notebook_of(*code: Any) -> Any:
+    """A chapter of these code cells."""
+    chapter = notebook()
+    chapter.cells[1:] = code
+    return chapter
+
+
+@pytest.mark.parametrize(
+    ("code", "tag", "fault"),
+    [
+        ("await serve(app, workers=4)", "", "has workers=, which asks for the tag needs-processes"),
+        ("await serve(command='x')", "", "has command=, which asks for the tag needs-processes"),
+        ("import os\nos.fork()", "", "has os.fork, which asks for the tag needs-processes"),
+        ("from os import fork", "", "has os.fork, which asks for the tag needs-processes"),
+        ("import threading", "", "has threading, which asks for the tag needs-threads"),
+        ("import signal", "", "has signal, which asks for the tag needs-signals"),
+        ("!curl -v {site.url}", "", "has !, which asks for the tag needs-program"),
+        ("%%bash\nfor x in 1; do", "", "has !, which asks for the tag needs-program"),
+        ("subprocess.run(['x'])", "", "has subprocess, which asks for the tag needs-program"),
+        ("uvicorn.run(app)", "", "has uvicorn.run, which asks for the tag needs-kernel"),
+        ("asyncio.run(main())", "", "has asyncio.run, which asks for the tag needs-kernel"),
+        ("socket.create_connection(x)", "", "has socket.create_connection, which asks for the tag"),
+        ("site = await serve(app)", "needs-processes", "has the tag needs-processes, and no sign"),
+        ("x = 'threading'  # signal", "needs-threads", "has the tag needs-threads, and no sign"),
+        ("await serve(app)", "", ""),
+        ("await asyncio.to_thread(work)", "", ""),
+        ("transport.get_extra_info('socket')", "", ""),
+        ("worker = 1\nrun(asyncio)", "", ""),
+        ("def broken(", "", ""),
+        ("import subprocess", "needs-processes", ""),
+        ("import subprocess", "needs-program", ""),
+        ("import os, signal\nos.kill(1, signal.SIGTERM)", "needs-signals", ""),
+        ("def slow(): ...", "needs-threads", ""),
+    ],
+)
+def test_tags_are_held_against_the_code(code: str, tag: str, fault: str) -> None:
+    found = [text for _, text in tags.audit([tags.Cell(1, (tag,), code)])]
+    assert len(found) == bool(fault), found
+    assert fault in "".join(found)
+    assert not list(tags.audit([tags.Cell(1, (tag,), code, reason="the error is meant")]))
+
+
+def test_a_name_that_a_page_never_gets_is_found() -> None:
+    tagged = tags.Cell(1, ("needs-threads",), "import threading\ndef where(): ...\nshared = 1")
+    page = [
+        tags.Cell(2, (), "shared = 2\nfor where_else in []: print(where_else)"),
+        tags.Cell(3, (), "await serve(where)\nshared"),
+        tags.Cell(4, (), "[where for where in range(3)]"),
+        tags.Cell(5, ("needs-processes",), "serve(where, workers=2)"),
+    ]
+    assert list(tags.audit([tagged, *page])) == [(3, "takes 'where' from cell 1, which is tagged")]
+
+
+def test_share_of_a_page_names_each_cell_that_stays_out() -> None:
+    page = [
+        tags.Cell(1, (), "x"),
+        tags.Cell(2, ("needs-threads", "solution"), "y"),
+        tags.Cell(3, ("remove-input",), ""),
+        tags.Cell(4, ("solution",), "z"),
+    ]
+    assert tags.share("a/b", page) == (
+        "a/b: 2 of 4 cells run in the page, 50%; cell 2: needs-threads; "
+        "cell 3: its code is not shown"
+    )
+
+
+def test_build_warns_of_tags_and_tells_the_share(tmp_path: Path) -> None:
+    reason = cell("import threading")
+    reason.metadata["asgilive"] = {"audit": "the error is what it shows"}
+    chapter = notebook_of(cell("import signal"), reason, cell("1", "needs-kernel"))
+    built = build(tmp_path / "tags", chapter, repository={"url": ""})
+    assert "cell 1 has signal, which asks for the tag needs-signals" in built.said
+    assert "cell 3 has the tag needs-kernel, and no sign of it" in built.said
+    assert "cell 2" not in built.said
+    assert (
+        "notebooks/01-small: 2 of 3 cells run in the page, 67%; cell 3: needs-kernel" in built.told
+    )
+
+
 # ---- the real book -------------------------------------------------------------------------------
 
 
@@ -568,7 +705,7 @@ def test_cover_names_every_chapter_in_order() -> None:
 def test_authors_are_told_every_box_and_every_tag() -> None:
     told = (ROOT / "book" / "WRITING.md").read_text("utf-8")
     assert [name for name in boxes.BOXES if f"> **{name}" not in told] == []
-    assert [tag for tag in dress.NEEDS if f"`{tag}`" not in told] == []
+    assert [tag for tag in tags.NEEDS if f"`{tag}`" not in told] == []
 
 
 def test_extension_is_not_loaded_by_the_library() -> None:
