@@ -26,6 +26,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from asgilive.publishing.dress import CellBox, Dress, depart_cell_box, visit_cell_box
+from asgilive.publishing.live import Live
 from asgilive.publishing.pages import check_minutes, fill_page
 from asgilive.publishing.tags import forget_cells, merge_cells, read_cells, tell_shares
 
@@ -133,5 +134,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-merge-info", merge_cells)
     app.connect("build-finished", tell_shares)
     app.connect("html-page-context", fill_page, priority=900)
+    Live().connect(app)
     safe = {"parallel_read_safe": True, "parallel_write_safe": True}
     return {**safe, "env_version": 1}  # a build that finds another number reads everything again

@@ -279,7 +279,7 @@ def make_parts(folder: Path) -> None:
     strip(standard)
     first = FIRST.replace("NAMES", repr(names_imported()))
     compiled(folder, {PACKAGES: library, STANDARD: standard}, first)
-    publish_python(modules / "pyodide", standard, live / "python")
+    publish_python(folder, standard, live / "python")
     unneeded = [each for each in modules.iterdir() if each.name not in TOOLS]
     for each in [wheels, standard, *unneeded]:
         remove(each)
@@ -334,18 +334,25 @@ def compiled(tools: Path, folders: dict[str, Path], first: str = "") -> None:
         run("Python's bytecode", *node()[0], script, tools / "node_modules" / "pyodide", job)
 
 
-def publish_python(pyodide: Path, standard: Path, place: Path) -> None:
-    """The interpreter's files, as small as a host sends them that compresses nothing."""
+def publish_python(tools: Path, standard: Path, place: Path) -> None:
+    """The interpreter's files, so small that the host need not compress any."""
+    pyodide = tools / "node_modules" / "pyodide"
     place.mkdir(parents=True)
     for name in ("pyodide.mjs", "pyodide.asm.mjs"):
-        script = (pyodide / name).read_text("utf-8").partition("//# sourceMappingURL=")[0]
-        (place / name).write_text(script, "utf-8")
+        shorten(tools, pyodide / name, place / name)
     wasm = (pyodide / "pyodide.asm.wasm").read_bytes()
     (place / "pyodide.asm.wasm.gz").write_bytes(gzip.compress(wasm, 9, mtime=0))
     (place / "python_stdlib.zip.gz").write_bytes(packed(standard))
     lock = json.loads((pyodide / "pyodide-lock.json").read_text("utf-8"))
     lock["packages"] = {}  # none is fetched in a page
     (place / "pyodide-lock.json").write_text(json.dumps(lock), "utf-8")
+
+
+def shorten(tools: Path, script: Path, place: Path, *options: str) -> None:
+    """Write a script in fewer letters; with `--bundle` joined with what it imports."""
+    esbuild = tools / "node_modules" / "esbuild" / "bin" / "esbuild"
+    words = [f"--outfile={place}", "--minify", "--format=esm", "--log-level=error", *options]
+    run(script.name, *node()[0], esbuild, script, *words)
 
 
 def packed(*folders: Path) -> bytes:

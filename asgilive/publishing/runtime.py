@@ -1,7 +1,5 @@
 """`_static/live/`: all that a page needs to run its cells, put together at build time.
 
-    python -m asgilive.publishing.runtime FOLDER
-
 `parts` has what comes from elsewhere, and takes a minute once.  The library's own modules and the
 page's scripts join it here, in seconds.  What is published lies in `.cache/` first, complete and
 with the digest of every file in `runtime.json`; a file that is not as it was is made again.
@@ -12,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,16 +20,17 @@ from asgilive.publishing.parts import (
     LIBRARY,
     PACKAGES,
     PAGE,
-    Unavailable,
     compiled,
     copy,
     digest,
     kept,
-    node,
     packed,
     parts,
-    run,
+    shorten,
 )
+
+# What the style of a figure is made of, and the script of a site's card in JupyterLab.
+STYLE = {"tokens.css", "figures.css", "components.css", "figures.js"}
 
 # What is asked for at the first Run and not before.
 FIRST_RUN = ("python/", "library.zip", "python.js", "worker.js", "files.js", "preview.js")
@@ -99,10 +97,9 @@ def assemble() -> Runtime:
 
 def own_files() -> Iterator[Path]:
     """The library's files that a page has: its modules, its tables, the style of its figures."""
-    apart = [LIBRARY / "publishing", PAGE]
     for file in sorted(LIBRARY.rglob("*")):
-        wanted = file.suffix in {".py", ".csv"} or file.parent == LIBRARY / "style"
-        if wanted and file.is_file() and not any(folder in file.parents for folder in apart):
+        wanted = file.suffix in {".py", ".csv"} or file.name in STYLE
+        if wanted and not {LIBRARY / "publishing", PAGE} & set(file.parents):
             yield file
 
 
@@ -118,7 +115,8 @@ def make_runtime(base: Path, folder: Path) -> None:
     for script in PAGE.glob("*.js"):
         if script.name != "editor.js":
             copy(script, folder / script.name)
-    bundle(base, PAGE / "editor.js", folder / "editor.js")
+    copy(PAGE / "editor.js", base / "editor.js")  # its imports are looked for from there
+    shorten(base, base / "editor.js", folder / "editor.js", "--bundle")
     (folder / "runtime.json").write_text(json.dumps(manifest(folder), indent=1), "utf-8")
 
 
@@ -131,30 +129,6 @@ def manifest(folder: Path) -> dict[str, Any]:
     return {"version": digest(json.dumps(files)), "size": first, "files": files}
 
 
-def bundle(base: Path, script: Path, place: Path) -> None:
-    """Join a script and what it imports into one small module."""
-    copy(script, base / script.name)  # its imports are looked for beside it
-    esbuild = base / "node_modules" / "esbuild" / "bin" / "esbuild"
-    words = ["--bundle", "--minify", "--format=esm", "--log-level=error", f"--outfile={place}"]
-    run("the page's editor", *node()[0], esbuild, base / script.name, *words)
-
-
 def sha256(file: Path) -> str:
     """The digest of a file."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def main() -> None:
-    """Assemble the runtime into the folder that the command line names."""
-    if len(sys.argv) != 2:
-        sys.exit("python -m asgilive.publishing.runtime FOLDER")
-    try:
-        runtime = assemble()
-    except Unavailable as problem:
-        sys.exit(f"{problem}")
-    runtime.publish(Path(sys.argv[1]))
-    print(f"{sys.argv[1]}: {runtime.megabytes} MB for the first Run, version {runtime.version}")
-
-
-if __name__ == "__main__":
-    main()
