@@ -162,11 +162,12 @@ class Book:
         return found
 
 
-def build(folder: Path, chapter: Any, **config: Any) -> Book:
+def build(folder: Path, chapter: Any, *, live: bool = False, **config: Any) -> Book:
     """Build a book of a cover and one chapter, in this process, with the real settings."""
     settings = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8")) | config
     settings["execute"] = {"execute_notebooks": "off"}
     settings["sphinx"]["config"]["templates_path"] = [str(ROOT / "book" / "_templates")]
+    settings["sphinx"]["config"]["live_pages"] = live
     parts = [{"caption": "Part", "chapters": [{"file": "notebooks/01-small"}]}]
     toc = {"format": "jb-book", "root": "book/cover", "parts": parts}
     for name in ("book", "notebooks"):
