@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from asgilive.publishing.parts import TARGET  # noqa: E402
+from asgilive.publishing.fetching import TARGET  # noqa: E402
 
 # file → (the extra it resolves, what it is, the lines it begins with)
 FILES = {

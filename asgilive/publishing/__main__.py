@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from asgilive.publishing.parts import Unavailable
+from asgilive.publishing.fetching import Unavailable
 from asgilive.publishing.runtime import assemble
 
 

@@ -7,7 +7,6 @@ together the book is built all the same, with a warning and without Run.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
+from asgilive.publishing.fetching import Unavailable
 from asgilive.publishing.pages import cells
-from asgilive.publishing.parts import Unavailable
 from asgilive.publishing.runtime import Runtime, assemble
 
 log = logging.getLogger(__name__)
@@ -33,7 +32,7 @@ class Live:
         """Take part in a build."""
         app.add_config_value("live_pages", True, "html", bool)
         app.connect("builder-inited", self.publish)
-        app.connect("env-get-outdated", self.outdated)
+        app.connect("env-updated", self.renewed)
         app.connect("html-page-context", self.fill)
 
     def publish(self, app: Sphinx) -> None:
@@ -51,10 +50,8 @@ class Live:
         took = time.monotonic() - began
         log.info("what pages run on: %s MB, %.1f s", self.runtime.megabytes, took)
 
-    def outdated(
-        self, app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], gone: set[str]
-    ) -> Sequence[str]:
-        """Every page names the runtime's version, so another version makes every page anew."""
+    def renewed(self, app: Sphinx, env: BuildEnvironment) -> list[str]:
+        """The pages to write anew: all of them name the runtime's version, so where it changed."""
         version = self.runtime.version if self.runtime else ""
         before = getattr(env, "asgilive_runtime", version)
         env.asgilive_runtime = version  # type: ignore[attr-defined]

@@ -1,8 +1,8 @@
 """`_static/live/`: all that a page needs to run its cells, put together at build time.
 
-`parts` has what comes from elsewhere, and takes a minute once.  The library's own modules and the
-page's scripts join it here, in seconds.  What is published lies in `.cache/` first, complete and
-with the digest of every file in `runtime.json`; a file that is not as it was is made again.
+Three folders of `.cache/` stand on each other: what is fetched, what is made ready of it, and,
+made anew in seconds, the runtime with the library's own modules and the page's scripts.  Its
+`runtime.json` has the digest of every file; a file that is not as it was is made again.
 """
 
 from __future__ import annotations
@@ -16,18 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from asgilive.publishing.parts import (
-    LIBRARY,
-    PACKAGES,
-    PAGE,
-    compiled,
-    copy,
-    digest,
-    kept,
-    packed,
-    parts,
-    shorten,
-)
+from asgilive.publishing.fetching import LIBRARY, PAGE, digest, fetched, kept
+from asgilive.publishing.parts import PACKAGES, compiled, copy, packed, parts, shorten
 
 # What the style of a figure is made of, and the script of a site's card in JupyterLab.
 STYLE = {"tokens.css", "figures.css", "components.css", "figures.js"}
@@ -59,11 +49,11 @@ class Runtime:
 
     def whole(self) -> bool:
         """True where every file is as it was made."""
-        files = self.manifest["files"]
-        return all(
-            (self.folder / name).is_file() and sha256(self.folder / name) == about["sha256"]
-            for name, about in files.items()
-        )
+        try:
+            digests = {name: about["sha256"] for name, about in self.manifest["files"].items()}
+            return all(sha256(self.folder / name) == value for name, value in digests.items())
+        except (OSError, ValueError):
+            return False
 
     def publish(self, place: Path) -> None:
         """Copy it to its place in the pages, unless it is there."""
@@ -81,17 +71,15 @@ def assemble() -> Runtime:
     Raises:
         Unavailable: it cannot be put together: why, and the next step, in one sentence.
     """
-    base = parts()
-    sources = [*own_files(), *sorted(PAGE.glob("*.js")), Path(__file__)]
-    name = digest(base.name, *(part for file in sources for part in (str(file), file.read_bytes())))
-
-    def make(folder: Path) -> None:
-        make_runtime(base, folder)
-
-    runtime = Runtime(kept(f"runtime-{name}", make, keep=3))
+    source = fetched()
+    base = parts(source)
+    files = [*own_files(), *sorted(PAGE.glob("*.js")), Path(__file__)]
+    made_from = [(file.relative_to(LIBRARY).as_posix(), file.read_bytes()) for file in files]
+    name = f"runtime-{digest(base.name, *(part for pair in made_from for part in pair))}"
+    runtime = Runtime(kept(name, lambda folder: make(source, base, folder), keep=3))
     if not runtime.whole():
         shutil.rmtree(runtime.folder)
-        runtime = Runtime(kept(f"runtime-{name}", make, keep=3))
+        runtime = Runtime(kept(name, lambda folder: make(source, base, folder), keep=3))
     return runtime
 
 
@@ -103,24 +91,23 @@ def own_files() -> Iterator[Path]:
             yield file
 
 
-def make_runtime(base: Path, folder: Path) -> None:
+def make(source: Path, base: Path, folder: Path) -> None:
     """Put the library, the page's scripts and the editor beside what comes from elsewhere."""
     shutil.copytree(base / "live", folder, dirs_exist_ok=True)
-    own = folder / "library"
+    own = folder / "own"
     for file in own_files():
         copy(file, own / "asgilive" / file.relative_to(LIBRARY))
-    compiled(base, {PACKAGES: own})
-    (folder / "library.zip.gz").write_bytes(packed(base / "library", own))
+    compiled(source, {PACKAGES: own})
+    (folder / "library.zip.gz").write_bytes(packed(base / "packages", own))
     shutil.rmtree(own)
     for script in PAGE.glob("*.js"):
         if script.name != "editor.js":
             copy(script, folder / script.name)
-    copy(PAGE / "editor.js", base / "editor.js")  # its imports are looked for from there
-    shorten(base, base / "editor.js", folder / "editor.js", "--bundle")
-    (folder / "runtime.json").write_text(json.dumps(manifest(folder), indent=1), "utf-8")
+    shorten(source, PAGE / "editor.js", folder / "editor.js", "--bundle")
+    (folder / "runtime.json").write_text(json.dumps(contents(folder), indent=1), "utf-8")
 
 
-def manifest(folder: Path) -> dict[str, Any]:
+def contents(folder: Path) -> dict[str, Any]:
     """What is in a folder: a version, the bytes that the first Run loads, a digest of each file."""
     found = sorted(file for file in folder.rglob("*") if file.is_file())
     sizes = {file.relative_to(folder).as_posix(): file.stat().st_size for file in found}
