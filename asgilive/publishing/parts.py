@@ -69,15 +69,19 @@ def parts(source: Path) -> Path:
 
 def names_imported() -> list[str]:
     """What the library imports of others, so that it is there as bytecode."""
-    names: set[str] = set()
-    for file in LIBRARY.rglob("*.py"):
-        if (LIBRARY / "publishing") not in file.parents:
-            for node in ast.walk(ast.parse(file.read_bytes())):
-                if isinstance(node, ast.Import):
-                    names.update(each.name for each in node.names)
-                elif isinstance(node, ast.ImportFrom) and node.module:
-                    names.add(node.module)
+    files = [file for file in LIBRARY.rglob("*.py") if LIBRARY / "publishing" not in file.parents]
+    names = {name for file in files for name in imports_of(file)}
     return sorted(name for name in names if not name.startswith(("asgilive", "IPython", "__")))
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """The modules that a file imports; none where it is no Python, which the compiler will say."""
+    with contextlib.suppress(SyntaxError):
+        for statement in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(statement, ast.Import):
+                yield from (each.name for each in statement.names)
+            elif isinstance(statement, ast.ImportFrom):
+                yield statement.module or "__"
 
 
 def make_parts(source: Path, folder: Path) -> None:
