@@ -16,6 +16,7 @@ import platform
 import shutil
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -66,21 +67,38 @@ def missing(name: str) -> str:
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Files of a folder, without a log."""
+    """Files of a folder below a path, without a log; what it sent is counted."""
+
+    def __init__(self, *parts: Any, under: str, sent: Counter[str], **more: Any) -> None:
+        self.under, self.sent = under, sent
+        super().__init__(*parts, **more)
+
+    def translate_path(self, path: str) -> str:
+        inside = path.startswith(self.under)
+        return super().translate_path("/" + path.removeprefix(self.under) if inside else "/none")
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        data = source.read()
+        outputfile.write(data)
+        self.sent[self.path] += len(data)
 
     def log_message(self, *parts: object) -> None:
         pass
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve `folder` on 127.0.0.1; gives the address, with a slash at the end."""
-    handler = functools.partial(Quiet, directory=str(folder))
+def served(folder: Path, under: str = "/", sent: Counter[str] | None = None) -> Iterator[str]:
+    """Serve `folder` on 127.0.0.1, as a plain host of files does, below the path `under`.
+
+    Gives the address, with a slash at the end. `sent` counts the bytes of bodies by path.
+    """
+    counted = Counter[str]() if sent is None else sent
+    handler = functools.partial(Quiet, directory=str(folder), under=under, sent=counted)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
+        yield f"http://127.0.0.1:{server.server_port}{under}"
         server.shutdown()
         thread.join()
 
@@ -133,9 +151,25 @@ class Browser:
             chain.send_keys(key)
         chain.perform()
 
-    def until(self, script: str, *values: object) -> Any:
+    def chord(self, modifier: str, key: str) -> None:
+        """Press a key while another is held."""
+        ActionChains(self.driver).key_down(modifier).send_keys(key).key_up(modifier).perform()
+
+    def until(self, script: str, *values: object, seconds: float = 10) -> Any:
         """Wait until a script gives something true."""
-        return WebDriverWait(self.driver, 10).until(lambda _: self.ask(script, *values))
+        wait = WebDriverWait(self.driver, seconds, poll_frequency=0.05)
+        return wait.until(lambda _: self.ask(script, *values))
+
+    def wait_for(self, script: str, *values: object) -> Any:
+        """Run a script that may `await`; what it returns. Raises AssertionError for an error."""
+        work = f"const [...values] = arguments; (async (...values) => {{ {script} }})(...values)"
+        found = self.driver.execute_async_script(
+            f"const done = [...arguments].pop(); {work}"
+            ".then((value) => done({ value }), (error) => done({ error: String(error) }));",
+            *values,
+        )
+        assert "error" not in found, found["error"]
+        return found.get("value")
 
     def axe(self) -> list[str]:
         """What axe finds against WCAG 2.2, A and AA."""

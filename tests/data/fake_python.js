@@ -1,5 +1,6 @@
 // Stands in for browser/page/python.js: answers at once, with what a test laid out in `window.fake`.
-//   answers  by cell id, or "*": outputs in order; {sleep: ms}, {hang: true}, {took: ms}, {sites: [link]}, {progress: {}}
+//   answers  by cell id, or "*": outputs in order; {sleep: ms}, {hang: true}, {took: ms}, {sites: [link]}, {progress: {}},
+//            {later: output, ms}
 //   failing  a sentence: Python does not come;  loading: it never ends;  previews: why no site can be shown
 // What it was asked stands in `window.asked`.
 
@@ -8,14 +9,13 @@ export class Stopped extends Error {}
 const never = new Promise(() => {});
 
 export function start(options) {
-  const fake = (window.fake ??= {});
   const asked = (window.asked ??= { starts: [], runs: [], stops: 0 });
   asked.starts.push(options);
   let stop;
   const stopped = new Promise((_, reject) => { stop = () => reject(new Stopped("stopped")); });
   stopped.catch(() => {});
   const python = {
-    previews: Promise.resolve(fake.previews ?? ""),
+    previews: Promise.resolve(window.fake?.previews ?? ""),
     ready: load(),
     onload() {},
     onprogress() {},
@@ -25,12 +25,14 @@ export function start(options) {
       return Promise.race([stopped, work()]);
       async function work() {
         begin();
+        (window.sinks ??= {})[cell.id] = { output };
         const result = { ok: true, took: 34 };
-        for (const step of fake.answers?.[cell.id] ?? fake.answers?.["*"] ?? []) {
+        for (const step of window.fake?.answers[cell.id] ?? window.fake?.answers["*"] ?? []) {
           if (step.sleep) await new Promise((done) => setTimeout(done, step.sleep));
           else if (step.hang) await never;
           else if ("took" in step) result.took = step.took;
           else if (step.sites) result.sites = step.sites;
+          else if (step.later) setTimeout(() => output(step.later), step.ms);
           else if (step.progress) python.onprogress(JSON.stringify(step.progress));
           else {
             output(step);
@@ -48,8 +50,8 @@ export function start(options) {
   async function load() {
     await null; // let the page set onload
     python.onload({ done: 4_100_000, total: 11_000_000, doing: "Loading Python" });
-    if (fake.loading) await never;
-    if (fake.failing) throw new Error(fake.failing);
+    if (window.fake?.loading) await never;
+    if (window.fake?.failing) throw new Error(window.fake.failing);
     python.onload({ done: 11_000_000, total: 11_000_000, doing: "Starting Python" });
   }
 }

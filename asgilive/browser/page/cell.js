@@ -125,7 +125,7 @@ export class Cell {
     reset.hidden = this.busy || (!this.code.edited && !this.area);
     above.hidden = this.busy || !this.page.above(this).length;
     this.edited.textContent = !this.code.edited ? "" : this.ranCode === null || this.ranCode === this.code.text ? "edited" : "edited since";
-    this.hint.textContent = this.busy ? "" : this.page.cost();
+    this.hint.textContent = run.ariaDescription = this.busy ? "" : this.page.cost();
     if (leaving) run.focus();
   }
 
