@@ -114,7 +114,7 @@ def run(what: str, *words: str | Path, cwd: Path | None = None, **env: str) -> N
     """Carry out a command that makes something.
 
     Raises:
-        Unavailable: it failed; the sentence begins with what it should have made.
+        Unavailable: it failed; the sentence begins with `what` it should have made.
     """
     try:
         done = subprocess.run(
@@ -128,29 +128,31 @@ def run(what: str, *words: str | Path, cwd: Path | None = None, **env: str) -> N
             errors="replace",
         )
     except OSError as error:
-        raise Unavailable(f"{what}: {words[0]} does not start ({error.strerror})") from error
+        raise Unavailable(
+            f"no {what}, since {words[0]} does not start ({error.strerror})"
+        ) from error
     if done.returncode:
-        raise Unavailable(f"{what}: {reason(done.stdout)}")
+        raise Unavailable(f"no {what}, since {reason(done.stdout)}")
 
 
 # What a program printed, and what that means with the next step; a group is the package.
 TROUBLES = {
     "NewConnectionError|Max retries|ProxyError|Connection refused|unreachable|ConnectTimeout|"
     "ECONNREFUSED|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ECONNRESET|FetchError": (
-        "the package index does not answer: connect to the network and build again (only the first "
+        "the package index does not answer; connect to the network and build again (only the first "
         "time needs it), or build without, with live_pages: false in _config.yml"
     ),
     r"No matching distribution found for (\S+)": (
-        f"{{}} has no wheel for the page's Python ({PYTHON}, {PLATFORM}): bound it in "
+        f"{{}} has no wheel for the page's Python ({PYTHON}, {PLATFORM}); bound it in "
         "pyproject.toml to a version that has one, and run tests/pins.py"
     ),
     r"DO NOT MATCH THE HASHES[\s\S]*?\n +(\S+)|EINTEGRITY": (
-        "{} is another file than the one that is pinned: build again, and where that does not help "
+        "{} is another file than the one that is pinned; build again, and where that does not help "
         "find out what was changed before you pin it anew"
     ),
-    "code EUSAGE": "package.json and package-lock.json differ: see Pins in CONTRIBUTING.md",
-    "No module named pip": "this Python has no pip: make .venv with python3 start.py",
-    "No space left|ENOSPC|[Qq]uota exceeded": "the disk is full: make 400 MB of room",
+    "code EUSAGE": "package.json and package-lock.json differ; see Pins in CONTRIBUTING.md",
+    "No module named pip": "this Python has no pip; make .venv with python3 start.py",
+    "No space left|ENOSPC|[Qq]uota exceeded": "the disk is full; make 400 MB of room",
 }
 
 
@@ -222,10 +224,10 @@ def fetch(folder: Path) -> None:
         "--fetch-retry-mintimeout=1000",
         "--fetch-retry-maxtimeout=5000",
     ]
-    run("the scripts of the page", *node()[1], "ci", *options, *patience, cwd=folder)
+    run("scripts", *node()[1], "ci", *options, *patience, cwd=folder)
     check(folder / "node_modules" / "pyodide" / "pyodide-lock.json")
     words = ["download", "--require-hashes", "--no-deps", *TARGET]
-    pip("the wheels of the page", *words, "--dest", folder / "wheels", "-r", WHEELS)
+    pip("wheels", *words, "--dest", folder / "wheels", "-r", WHEELS)
     for each in (folder / "node_modules").iterdir():
         if each.is_dir() and each.name not in STAYING:
             shutil.rmtree(each)

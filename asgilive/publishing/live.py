@@ -44,7 +44,7 @@ class Live:
         try:
             self.runtime = assemble()
         except Unavailable as problem:
-            log.warning("pages will not run. %s", problem)
+            log.warning("pages will not run: %s", problem)
             return
         self.runtime.publish(Path(app.outdir) / "_static" / "live")
         took = time.monotonic() - began

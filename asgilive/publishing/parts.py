@@ -50,7 +50,7 @@ UNUSED = re.compile(
     r"|(ftplib|imaplib|mailbox|poplib|smtplib)\.py|xmlrpc/|sqlite3/|dbm/|__phello__/|idlelib/"
     r"|encodings/(big5|cp(?!437|125[0-2])|euc|gb|hp|hz|iso2022|johab|koi|kz|mac|palmos|ptcp|shift|tis)"
     r"|anyio/(pytest_plugin|_backends/_trio)|httpx/_main|pydantic/(v1/|mypy|_hypothesis)"
-    r"|.*\.(pyi|pyx|pxd|c|h)$|.*/py\.typed$|.*\.dist-info/(?!METADATA$|licenses/|LICEN|entry_points)"
+    r"|.*\.(pyi|pyx|pxd|c|h)$|.*/py\.typed$|.*\.dist-info/(?!METADATA$|entry_points)"
 )
 
 
@@ -139,7 +139,7 @@ def compiled(tools: Path, folders: dict[str, Path], first: str = "") -> None:
         places = {place: str(each) for place, each in folders.items()}
         job.write_text(json.dumps({"folders": places, "first": first}), "utf-8")
         script = Path(__file__).with_name("compile.mjs")
-        run("Python's bytecode", *node()[0], script, tools / "node_modules" / "pyodide", job)
+        run("bytecode", *node()[0], script, tools / "node_modules" / "pyodide", job)
 
 
 def publish_python(tools: Path, standard: Path, place: Path) -> None:
