@@ -69,9 +69,16 @@ def missing(name: str) -> str:
 class Quiet(SimpleHTTPRequestHandler):
     """Files of a folder below a path, without a log; what it sent is counted."""
 
-    def __init__(self, *parts: Any, under: str, sent: Counter[str], **more: Any) -> None:
-        self.under, self.sent = under, sent
+    def __init__(
+        self, *parts: Any, under: str, sent: Counter[str], headers: dict[str, str], **more: Any
+    ) -> None:
+        self.under, self.sent, self.headers_too = under, sent, headers
         super().__init__(*parts, **more)
+
+    def end_headers(self) -> None:
+        for name, value in self.headers_too.items():
+            self.send_header(name, value)
+        super().end_headers()
 
     def translate_path(self, path: str) -> str:
         inside = path.startswith(self.under)
@@ -87,13 +94,20 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def served(folder: Path, under: str = "/", sent: Counter[str] | None = None) -> Iterator[str]:
+def served(
+    folder: Path,
+    under: str = "/",
+    *,
+    headers: dict[str, str] | None = None,
+    sent: Counter[str] | None = None,
+) -> Iterator[str]:
     """Serve `folder` on 127.0.0.1, as a plain host of files does, below the path `under`.
 
-    Gives the address, with a slash at the end. `sent` counts the bytes of bodies by path.
+    Gives the address, with a slash at the end. `headers` go with every answer; `sent` counts the
+    bytes of bodies by path.
     """
-    counted = Counter[str]() if sent is None else sent
-    handler = functools.partial(Quiet, directory=str(folder), under=under, sent=counted)
+    more = {"under": under, "headers": headers or {}, "sent": Counter() if sent is None else sent}
+    handler = functools.partial(Quiet, directory=str(folder), **more)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, daemon=True)

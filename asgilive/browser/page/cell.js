@@ -87,6 +87,9 @@ export class Cell {
     });
   }
 
+  /** Whether its code, as it stands, has run in the Python of now. */
+  get fresh() { return this.ranIn !== null && this.ranIn === this.page.python && this.ranCode === this.code.text; }
+
   focus() {
     if (this.code.editor) this.code.focus(); else this.buttons.run.focus();
   }
@@ -123,7 +126,7 @@ export class Cell {
     run.ariaDisabled = String(this.busy);
     stop.hidden = !working;
     reset.hidden = this.busy || (!this.code.edited && !this.area);
-    above.hidden = this.busy || !this.page.above(this).length;
+    above.hidden = this.busy || this.page.above(this).every((cell) => cell.fresh);
     this.edited.textContent = !this.code.edited ? "" : this.ranCode === null || this.ranCode === this.code.text ? "edited" : "edited since";
     this.hint.textContent = run.ariaDescription = this.busy ? "" : this.page.cost();
     if (leaving) run.focus();
@@ -164,7 +167,8 @@ export class Cell {
     this.say("al-running", "running");
     this.clock = setInterval(() => this.sign.replaceChildren(`running ${((performance.now() - began) / 1000).toFixed(1)} s`), 100);
     const area = make("div", "cell_output al-given");
-    area.style.minHeight = `${(this.area ?? this.recorded)?.offsetHeight ?? 0}px`; // what is below keeps its place
+    const before = (this.area ?? this.recorded)?.getBoundingClientRect().height ?? 0;
+    area.style.minHeight = `${before}px`; // what is below keeps its place
     this.output = new Output(area, (frame) => this.page.link(frame));
     this.swap = () => {
       clearTimeout(this.moment);
@@ -240,7 +244,7 @@ export class Cell {
 
   changed() {
     keepEdit(this.number, this.of, this.code.edited ? this.code.text : null);
-    this.show();
+    this.page.showAll(); // what stands below may have to run again
   }
 
   /** @param {string} text */

@@ -59,8 +59,9 @@
     send(data) {
       if (this.readyState === 0) throw new DOMException("Still in CONNECTING state", "InvalidStateError");
       if (this.readyState > 1) return;
-      const bytes = ArrayBuffer.isView(data) ? data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) : data;
-      this.said = Promise.all([this.said, bytes instanceof Blob ? bytes.arrayBuffer() : bytes]).then(([, value]) => channel.postMessage({ kind: "send", id: this.id, what: "message", value: value instanceof ArrayBuffer ? value : String(value) }));
+      const isText = !data?.arrayBuffer && typeof data?.byteLength !== "number";
+      const value = isText ? String(data) : data.arrayBuffer ? data.arrayBuffer() : data.buffer ? data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) : data;
+      this.said = Promise.all([value, this.said]).then(([value]) => channel.postMessage({ kind: "send", id: this.id, what: "message", value }));
     }
 
     close(code = 1000, reason = "") {

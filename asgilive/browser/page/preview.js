@@ -5,12 +5,19 @@ const BASE = new URL("./", self.location.href).href;
 const APP = `${BASE}app/`;
 const WAIT = 3000; // ms for a page to say that it is there
 
-// What the documentation pages of FastAPI ask of other hosts lies here.
-const DOCS = [
-  [/^https:\/\/cdn\.jsdelivr\.net\/npm\/swagger-ui-dist@[^/]+\/([\w.-]+)$/, "$1"],
-  [/^https:\/\/cdn\.jsdelivr\.net\/npm\/redoc@[^/]+\/bundles\/([\w.-]+)$/, "$1"],
-  [/^https:\/\/fastapi\.tiangolo\.com\/img\/(favicon\.png)$/, "$1"],
-];
+// What the documentation pages of FastAPI ask of other hosts lies here; it is kept for when there is no network.
+const DOCS = {
+  "swagger-ui-bundle.js": /^https:\/\/cdn\.jsdelivr\.net\/npm\/swagger-ui-dist@[^/]+\/swagger-ui-bundle\.js$/,
+  "swagger-ui.css": /^https:\/\/cdn\.jsdelivr\.net\/npm\/swagger-ui-dist@[^/]+\/swagger-ui\.css$/,
+  "redoc.standalone.js": /^https:\/\/cdn\.jsdelivr\.net\/npm\/redoc@[^/]+\/bundles\/redoc\.standalone\.js$/,
+  "favicon-32x32.png": /^https:\/\/fastapi\.tiangolo\.com\/img\/favicon\.png$/,
+};
+const doc = (url) => Object.keys(DOCS).find((name) => DOCS[name].test(url));
+const kept = () => caches.open("asgilive docs");
+/** @type {Promise<void> | undefined} */
+let keeping;
+const keep = () => (keeping ??= kept().then((store) => store.addAll(Object.keys(DOCS).map((name) => `${BASE}docs/${name}`))).catch(() => { keeping = undefined; }));
+const documented = (name) => fetch(`${BASE}docs/${name}`).catch(async () => (await (await kept()).match(`${BASE}docs/${name}`)) || Response.error());
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
@@ -28,10 +35,12 @@ const isLocal = (url) => /^(localhost|127\.0\.0\.1)$/.test(url.hostname) && url.
 
 self.addEventListener("fetch", (event) => {
   const { request } = event, url = new URL(request.url), direct = server(request.url);
-  if (direct) return event.respondWith(ask(request, direct));
+  if (direct) {
+    event.waitUntil(keep());
+    return event.respondWith(ask(request, direct));
+  }
   if (request.url.startsWith(BASE)) return undefined;
-  const doc = DOCS.find(([pattern]) => pattern.test(request.url));
-  if (doc) return event.respondWith(fetch(BASE + request.url.replace(doc[0], `docs/${doc[1]}`)));
+  if (doc(request.url)) return event.respondWith(documented(doc(request.url)));
   if (!isLocal(url) && url.origin !== self.location.origin) return undefined;
   // "/items", or http://127.0.0.1:8000/items, asked for by a page that a server here has given
   return event.respondWith(self.clients.get(event.clientId).then((client) => {
@@ -72,7 +81,8 @@ async function ask(request, { tab, port, path }) {
   const prefix = `${APP}${tab}/${port}`;
   const hasBody = !["GET", "HEAD"].includes(request.method);
   const body = hasBody ? await request.arrayBuffer() : null;
-  const headers = [...request.headers, ["user-agent", navigator.userAgent]];
+  const headers = [...request.headers].filter(([name]) => name !== "origin" && name !== "referer");
+  headers.push(["user-agent", navigator.userAgent]);
   if (request.referrer.startsWith(prefix)) headers.push(["referer", origin + (request.referrer.slice(prefix.length) || "/")]);
   if (hasBody) headers.push(["origin", origin]);
   return new Promise((resolve) => {

@@ -5,6 +5,8 @@ import { make } from "./output.js";
 
 /** @typedef {{card: HTMLElement, link: string, ways: HTMLElement, view: HTMLElement | null}} Site */
 
+const TALLEST = 560; // px to which a frame grows by itself
+
 /** @type {Set<Site>} */
 const sites = new Set();
 
@@ -75,10 +77,15 @@ function open(site, name, show) {
   };
   const bar = make("form", "al-site-bar", field, button("Reload", go), button("Close", () => { close(site, show); show.focus(); }));
   bar.addEventListener("submit", (event) => { event.preventDefault(); go(); });
+  const grow = () => {
+    const tall = frame.contentDocument?.documentElement.scrollHeight ?? 0;
+    if (tall > frame.clientHeight) frame.style.height = `${Math.min(tall, TALLEST)}px`;
+  };
   frame.addEventListener("load", () => {
-    let now = "";
-    try { now = frame.contentWindow.location.href; } catch { /* a page from elsewhere keeps its address */ }
-    if (now.startsWith(root.href)) field.value = path(now, root);
+    const page = frame.contentDocument; // none where a link has led elsewhere
+    if (!page) return;
+    if (page.URL.startsWith(root.href)) field.value = path(page.URL, root);
+    if (page.body) new ResizeObserver(grow).observe(page.body); // what a script adds later counts too
   });
   site.view = make("div", "al-site-view", bar, frame);
   site.card.append(site.view);
