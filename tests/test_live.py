@@ -477,7 +477,20 @@ def test_name_error_offers_what_stands_above(live: Live) -> None:
     live.press(4, "Run all above, then this cell")
     live.becomes(4, "ran here")
     assert live.ran() == [4, 1, 2, 3, 4]
-    assert live.buttons(4) == ["Run", "Edit", "Reset", "Run all above"]
+    assert live.buttons(4) == ["Run", "Edit", "Reset"]
+
+
+def test_run_all_above_is_there_while_something_above_has_not_run(live: Live) -> None:
+    live.open()
+    live.press(3, "Run all above")
+    live.becomes(2, "ran here")
+    live.page.until("return !document.querySelector('.al-run-all.al-stop')")
+    assert "Run all above" not in live.buttons(3)
+    assert "Run all above" in live.buttons(4)
+    live.edit(1)
+    live.page.press("x = 1\n")
+    live.run(3)
+    assert "Run all above" in live.buttons(3), "cell 1 was edited"
 
 
 def test_name_error_offers_nothing_where_all_above_ran(live: Live) -> None:
@@ -773,6 +786,7 @@ def test_an_edit_is_run_marked_and_reset(live: Live) -> None:
 def test_a_click_into_the_code_opens_the_editor_there(live: Live) -> None:
     live.open()
     pre = live.page.find(live.at(4, "pre"))
+    live.page.ask("arguments[0].scrollIntoView({block: 'center'})", pre)
     over = ActionChains(live.page.driver)
     over.move_to_element_with_offset(pre, 30 - pre.size["width"] // 2, 0).click().perform()
     live.page.until("return document.activeElement.matches('.cm-content')")
