@@ -106,8 +106,10 @@ def served(
     Gives the address, with a slash at the end. `headers` go with every answer; `sent` counts the
     bytes of bodies by path.
     """
-    more = {"under": under, "headers": headers or {}, "sent": Counter() if sent is None else sent}
-    handler = functools.partial(Quiet, directory=str(folder), **more)
+    counted = Counter[str]() if sent is None else sent
+    handler = functools.partial(
+        Quiet, directory=str(folder), under=under, headers=headers or {}, sent=counted
+    )
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 import selectors
 import socket
 import struct
@@ -123,6 +124,22 @@ def test_nobody_listens(make):
     with pytest.raises(ConnectionRefusedError):
         client.connect(address)
     assert client.connect_ex(address) == errno.ECONNREFUSED
+
+
+def test_nobody_listens_and_nobody_waits(make):
+    """As asyncio asks: the error comes when the socket is ready."""
+    sock = listener(make)
+    address = sock.getsockname()
+    sock.close()
+    client = make()
+    with pytest.raises(BlockingIOError):
+        client.connect(address)
+    if make.kind == "page":
+        assert client.ready() == selectors.EVENT_READ | selectors.EVENT_WRITE
+    else:
+        select.select([], [client], [], 1)
+    errors = [client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for _ in range(2)]
+    assert errors == [errno.ECONNREFUSED, 0]
 
 
 def test_who_waits_to_be_accepted_hears_of_the_end(make):

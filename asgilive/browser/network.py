@@ -101,6 +101,7 @@ class Socket:
         self._waiting: deque[Socket] | None = None  # accepted by nobody yet: this one listens
         self._inbox = bytearray()
         self._ended = self._reset = self._said_all = False  # FIN came, RST came, FIN went
+        self._refused = False  # the connection that was asked for
         self._watch: Callable[[int], None] | None = None
         NETWORK.sockets[self._number] = self
 
@@ -147,7 +148,8 @@ class Socket:
         """What `setsockopt` was given, 0 by default; SO_ERROR is the pending error."""
         self._check()
         if (level, option) == (_socket.SOL_SOCKET, _socket.SO_ERROR):
-            return errno.ECONNRESET if self._reset else 0
+            refused, self._refused = self._refused, False
+            return errno.ECONNREFUSED if refused else errno.ECONNRESET if self._reset else 0
         return self._options.get((level, option), 0)
 
     # -- listening
@@ -182,13 +184,16 @@ class Socket:
     # -- connecting
 
     def connect(self, address: Address) -> None:
-        """Connect to whoever listens there: at once, or refused."""
+        """Connect to whoever listens there: at once, or refused; that is told a step later."""
         self._check()
         host, port = _loopback(address)
         if self._peer is not None:
             raise error(errno.EISCONN)
         listener = NETWORK.listening.get(port)
         if listener is None or listener._waiting is None:
+            self._refused = self._timeout == 0.0
+            if self._refused:
+                raise error(errno.EINPROGRESS, BlockingIOError)
             raise error(errno.ECONNREFUSED, ConnectionRefusedError)
         if self._name[1] == 0:
             self._name = ("127.0.0.1", NETWORK.free_port())
@@ -319,8 +324,9 @@ class Socket:
 
     def ready(self) -> int:
         """What would not wait now: EVENT_READ, EVENT_WRITE, both or 0."""
-        comes = bool(self._inbox or self._ended or self._waiting)
-        goes = self._peer is not None and (self._other is None or self._other._takes())
+        comes = bool(self._inbox or self._ended or self._waiting or self._refused)
+        there = self._peer is not None
+        goes = self._refused or (there and (self._other is None or self._other._takes()))
         return selectors.EVENT_READ * comes | selectors.EVENT_WRITE * goes
 
     def _takes(self) -> bool:
