@@ -44,13 +44,14 @@ httpx.AsyncClient()
 importlib.metadata.version("uvicorn")
 """
 
-# Modules that no page can use, or that stand in for others written in C.
+# What no page can use: a terminal, mail, other systems, trio, types; Python's stand-ins for C.
 UNUSED = re.compile(
-    r"_pyrepl/|_py(io|datetime|decimal)\.py|(doctest|pdb|bdb|pickletools|turtle)\.py"
-    r"|(ftplib|imaplib|mailbox|poplib|smtplib)\.py|xmlrpc/|sqlite3/|dbm/|__phello__/|idlelib/"
-    r"|encodings/(big5|cp(?!437|125[0-2])|euc|gb|hp|hz|iso2022|johab|koi|kz|mac|palmos|ptcp|shift|tis)"
-    r"|anyio/(pytest_plugin|_backends/_trio)|httpx/_main|pydantic/(v1/|mypy|_hypothesis)"
-    r"|.*\.(pyi|pyx|pxd|c|h)$|.*/py\.typed$|.*\.dist-info/(?!METADATA$|entry_points)"
+    r"_pyrepl/|(bdb|doctest|pdb|pickletools)\.py|(ftplib|imaplib|mailbox|poplib|smtplib)\.py"
+    r"|xmlrpc/|sqlite3/|dbm/|__phello__/|asyncio/(windows|proactor)_|_py(io|datetime|decimal)\.py"
+    r"|encodings/(big5|cp(?!437|125[0-2])|euc|gb|hp|hz|iso2022|johab|koi|kz|mac|palm|ptcp|shift|tis)"
+    r"|anyio/(pytest_plugin|_backends/_trio)|websockets/trio/|httpx/_main|click/_winconsole"
+    r"|pydantic/(v1/|mypy|_hypothesis)|.*/\.agents/|.*\.(pyi|pyx|pxd|c|h)$|.*/py\.typed$"
+    r"|.*\.dist-info/(?!METADATA$|entry_points)"
 )
 
 
