@@ -222,7 +222,7 @@ def fetch(folder: Path) -> None:
     patience = [
         "--fetch-retries=2",
         "--fetch-retry-mintimeout=1000",
-        "--fetch-retry-maxtimeout=5000",
+        "--fetch-retry-maxtimeout=2000",
     ]
     run("scripts", *node()[1], "ci", *options, *patience, cwd=folder)
     check(folder / "node_modules" / "pyodide" / "pyodide-lock.json")

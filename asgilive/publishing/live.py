@@ -39,7 +39,7 @@ class Live:
         """Put the runtime into `_static/live/`."""
         if app.builder.format != "html" or not app.config.live_pages:
             return
-        log.info("what pages run on: putting it together, the first time in a minute")
+        log.info("what pages run on: putting it together; the first time takes a minute")
         began = time.monotonic()
         try:
             self.runtime = assemble()
