@@ -349,15 +349,26 @@ def test_running_counts_and_the_old_output_gives_way(live: Live) -> None:
 
 def test_run_pressed_twice_runs_once(live: Live) -> None:
     live.open()
+    live.fake({"cell-4": [{"sleep": 200}]})
+    live.press(4, "Run")
+    live.press(6, "Run")
+    for number in (4, 6):
+        assert live.page.find(live.at(number, ".al-first")).get_attribute("aria-disabled") == "true"
+        live.press(number, "Run")
+    live.becomes(6, "ran here")
+    live.run(2)
+    assert live.ran() == [4, 6, 2]
+
+
+def test_stop_takes_back_what_waits(live: Live) -> None:
+    live.open()
     live.fake({"cell-4": [{"hang": True}]})
     live.run(4, "running")
-    live.press(4, "Run")
     live.run(6, "waiting")
-    live.press(6, "Run")
-    assert live.ran() == [4]
     live.press(4, "Stop")
     live.becomes(4, "stopped")
     assert live.state(6) == "recorded output"
+    assert live.ran() == [4]
 
 
 def test_cells_run_in_the_order_in_which_they_were_asked(live: Live) -> None:
@@ -622,7 +633,12 @@ def test_what_a_server_prints_later_still_arrives(live: Live) -> None:
     live.page.ask("window.late = window.sinks['cell-4']")
     live.run(4)
     live.page.ask("window.late.output(arguments[0])", stream("of the run before\n"))
-    assert live.output(4) == "third"
+    live.page.ask("window.sinks['cell-4'].output(arguments[0])", stream("fourth\n"))
+    live.page.until(
+        "return document.querySelector(arguments[0]).innerText.includes('fourth')",
+        live.at(4, ".al-given"),
+    )
+    assert live.output(4).split() == ["third", "fourth"]
 
 
 def test_an_error_leads_to_its_lines(live: Live) -> None:
@@ -632,6 +648,7 @@ def test_an_error_leads_to_its_lines(live: Live) -> None:
     frames = [frame(6, 1), library, frame(5, 7, "return {}"), frame(99, 1), last]
     live.fake({"cell-6": [error("ValueError", *frames)]})
     live.run(6, "failed")
+    assert "Run all above, then this cell" not in live.buttons(6), "no name is missing"
     assert "ValueError: name 'gone' is not defined" in live.output(6)
     rows = live.page.ask(
         "return [...document.querySelectorAll('.al-frames li')].map(e => e.innerText)"
@@ -931,7 +948,8 @@ def test_solved_exercises_are_kept_and_shown(live: Live) -> None:
     assert live.page.ask(solved) == ["exercise 1.1"]
     live.open()
     assert live.page.ask(solved) == ["exercise 1.1"]
-    live.fake({"cell-24": [{"progress": {"1.2": {"ok": "2026-11-28"}}}]})
+    other = {"1.1": {"tries": 3}, "1.2": {"ok": "2026-11-28"}}  # of a tab that was opened before
+    live.fake({"cell-24": [{"progress": other}]})
     live.run(24)
     assert json.loads(live.asked()["starts"][0]["progress"]) == first
     assert live.page.ask(solved) == ["exercise 1.1", "exercise 1.2"], "another tab's work is lost"

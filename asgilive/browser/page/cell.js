@@ -16,8 +16,7 @@ const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 export function button(text, kind, act) {
   const made = make("button", `al-btn ${kind}`.trim(), text);
   made.type = "button";
-  // a button that cannot be pressed now keeps its focus: `disabled` would lose it
-  made.addEventListener("click", () => { if (made.ariaDisabled !== "true") act(); });
+  made.addEventListener("click", act);
   return made;
 }
 
@@ -123,7 +122,7 @@ export class Cell {
     const { run, stop, reset, above } = this.buttons;
     const working = this.busy && this.page.current === this;
     const leaving = !working && document.activeElement === stop;
-    run.ariaDisabled = String(this.busy);
+    run.ariaDisabled = String(this.busy); // `disabled` would take the focus away; Page.run leaves out what is busy
     stop.hidden = !working;
     reset.hidden = this.busy || (!this.code.edited && !this.area);
     above.hidden = this.busy || this.page.above(this).every((cell) => cell.fresh);
