@@ -80,7 +80,12 @@ class Chapter:
             const box = document.querySelector(`.al-cellbox[data-cell='${arguments[0]}']`);
             const sign = box.querySelector(":scope > .al-bar .al-state");
             if (!/al-(ran|failed|stopped|before)/.test(sign.className)) return null;
-            const text = (area) => area?.textContent ?? "";
+            const text = (area) => {
+              const copy = area?.cloneNode(true); // without what is alive about a site's card
+              copy?.querySelectorAll(".al-site-ways, .al-site-view, .al-site .al-state")
+                .forEach((each) => each.remove());
+              return copy?.textContent ?? "";
+            };
             const given = box.querySelector(":scope > .al-given");
             const recorded = box.querySelector(":scope > .cell_output:not(.al-given)");
             return {

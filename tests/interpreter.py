@@ -25,6 +25,7 @@ from asgilive.browser import worker
 
 PATCHED = [
     (socket, ("socket", "socketpair", "getaddrinfo")),
+    (time, ("perf_counter",)),
     (threading.Thread, ("start",)),
     (subprocess, ("Popen",)),
     (os, ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system", "popen", "kill")),

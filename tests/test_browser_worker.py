@@ -67,3 +67,11 @@ def test_what_came_through_the_bridge_is_a_value_of_the_scripts_own(store, page,
     page.python._teller("1")("piece", b"x")
     page.python._teller("1")("head", [200])
     assert page.events("1") == [("piece", b"x!"), ("head", [200])]
+
+
+def test_a_clock_never_stands_still():
+    clock = worker.ticking(lambda: 5.0)
+    times = [clock() for _ in range(3)]
+    assert times == sorted(set(times))
+    assert times[0] == 5.0
+    assert times[-1] < 5.001

@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,7 +61,8 @@ class Worker:
         self.loop.create_task(self._cells(), name="cells")
 
     def install(self) -> None:
-        """Put the page's network, hosts and kernel where Python looks for them."""
+        """Put the page's clock, network, hosts and kernel where Python looks for them."""
+        time.perf_counter = ticking(time.perf_counter)
         network.install()
         guard.install()
         hosts.install()
@@ -149,6 +151,18 @@ class Worker:
 
             self.bridge = Bridge()
         return self.bridge
+
+
+def ticking(clock: Callable[[], float]) -> Callable[[], float]:
+    """A clock that never stands still: browsers round theirs, and what came first must stay so."""
+    last = 0.0
+
+    def tick() -> float:
+        nonlocal last
+        last = max(clock(), last + 1e-6)
+        return last
+
+    return tick
 
 
 def running() -> list[str]:

@@ -32,7 +32,7 @@ async function listed(base) {
   const response = await fetch(new URL("runtime.json", base), { cache: "no-cache" }).catch(() => undefined);
   if (response?.ok) {
     const text = await response.text();
-    const kept = await caches?.open("asgilive list").catch(() => undefined);
+    const kept = await self.caches?.open("asgilive list").catch(() => undefined);
     await kept?.put(new URL("runtime.json", base), new Response(text)).catch(() => {});
     return JSON.parse(text);
   }
