@@ -227,10 +227,14 @@ class Browser:
 
 
 @contextlib.contextmanager
-def browser(name: str = "chromium", *, script: bool = True) -> Iterator[Browser]:
-    """Start a browser with an empty profile; with `script=False` no page may run any."""
+def browser(name: str = "chromium", *, script: bool = True, hosts: str = "") -> Iterator[Browser]:
+    """Start a browser with an empty profile; with `script=False` no page may run any.
+
+    `hosts` are Chromium's rules for names of hosts.
+    """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        driver = (start_firefox if name == "firefox" else start_chromium)(profile, script)
+        fox = name == "firefox"
+        driver = (start_firefox if fox else start_chromium)(profile, script, hosts)
         driver.set_script_timeout(60)
         try:
             yield Browser(name, driver)
@@ -238,7 +242,7 @@ def browser(name: str = "chromium", *, script: bool = True) -> Iterator[Browser]
             driver.quit()
 
 
-def start_chromium(profile: str, script: bool) -> Any:
+def start_chromium(profile: str, script: bool, hosts: str) -> Any:
     options = webdriver.ChromeOptions()
     options.binary_location = which(CHROMES) or ""
     for flag in (
@@ -251,6 +255,7 @@ def start_chromium(profile: str, script: bool) -> Any:
         "disable-sync",
         "hide-scrollbars",
         f"user-data-dir={profile}",
+        f"host-resolver-rules={hosts}",
     ):
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
@@ -261,7 +266,7 @@ def start_chromium(profile: str, script: bool) -> Any:
     return webdriver.Chrome(options=options, service=service)
 
 
-def start_firefox(profile: str, script: bool) -> Any:
+def start_firefox(profile: str, script: bool, hosts: str) -> Any:
     options = webdriver.FirefoxOptions()
     options.binary_location = which(FOXES) or ""
     options.add_argument("-headless")
