@@ -162,8 +162,10 @@ def reason(text: str) -> str:
         if found := re.search(pattern, text):
             return meaning.format(next(filter(None, found.groups()), "one of them"))
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no word of why"]
+    raised = [line for line in lines if re.match(r"[\w.]+Error: ", line)][-1:]
+    told = [line for line in lines if "error" in line.lower()][:1]
     where = re.findall(r'File "([^"]+)", line (\d+)', text)[-1:]
-    said = next((line for line in lines if "error" in line.lower()), lines[-1])
+    said = [*raised, *told, lines[-1]][0]
     return said + "".join(f" ({file}, line {line})" for file, line in where)
 
 
