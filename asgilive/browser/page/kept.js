@@ -36,11 +36,13 @@ export function edits() {
   return Array.isArray(found) ? found.filter((edit) => typeof edit?.code === "string") : [];
 }
 
+/** @param {Edit[]} all */
+export function keepEdits(all) { write(EDITS, all.length ? all : null); }
+
 /** Keep the edit of a cell, or forget it. @param {string} number @param {string} of @param {string | null} code */
 export function keepEdit(number, of, code) {
-  const rest = edits().filter((edit) => edit.number !== number && edit.of !== of);
-  const all = code === null ? rest : [...rest, { number, of, code }];
-  write(EDITS, all.length ? all : null);
+  const rest = edits().filter((edit) => edit.number !== number);
+  keepEdits(code === null ? rest : [...rest, { number, of, code }]);
 }
 
 /** The progress as Python left it, a JSON text; "" where there is none. */

@@ -2,7 +2,7 @@
 // loads before the first Run; Python (python.js) and the editor (editor.js) come when they are asked for.
 
 import { button, Cell } from "./cell.js";
-import { edits, keepLoaded, keepProgress, progress, solved, wasLoaded } from "./kept.js";
+import { edits, keepEdits, keepLoaded, keepProgress, progress, solved, wasLoaded } from "./kept.js";
 import { make } from "./output.js";
 import { settle } from "./sites.js";
 
@@ -37,9 +37,8 @@ export class Page {
     this.cells = [];
     for (const box of document.querySelectorAll(".al-cellbox[data-run]:has(> .cell_input pre)")) this.cells.push(new Cell(this, box));
     this.makeRunAll(document.querySelector(".al-chapter p:last-child"));
-    this.showAll();
-    this.showSolved();
     this.takeEdits();
+    this.showSolved();
   }
 
   /** @param {Cell} cell */
@@ -93,14 +92,19 @@ export class Page {
     }
   }
 
-  /** Edits of an earlier visit: taken up where the book's text is the same, else offered. */
+  /** Edits of an earlier visit: taken up where the book's text is the same, also at another number; else offered. */
   takeEdits() {
-    for (const { number, of, code } of edits()) {
-      const there = this.cells.filter((cell) => cell.of === of);
-      const same = there.find((cell) => cell.number === number) ?? there[0];
-      if (same) { same.code.show(code); same.show(); }
-      else this.cells.find((cell) => cell.number === number)?.offerEdit(code);
-    }
+    const all = edits(), free = new Set(this.cells);
+    const finds = (/** @type {(edit: any, cell: Cell) => boolean} */ fits) => (/** @type {any} */ edit) => {
+      const cell = [...free].find((one) => one.of === edit.of && fits(edit, one));
+      if (cell) { free.delete(cell); cell.code.show(edit.code); edit.number = cell.number; }
+      return !cell;
+    };
+    const moved = all.filter(finds((edit, cell) => edit.number === cell.number));
+    const changed = moved.filter(finds(() => true));
+    for (const { number, code } of changed) this.cells.find((cell) => cell.number === number)?.offerEdit(code);
+    if (moved.length > changed.length) keepEdits(all);
+    this.showAll();
   }
 
   // ---- running ------------------------------------------------------------------------------------------
