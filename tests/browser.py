@@ -157,6 +157,15 @@ class Browser:
         """Run a script in the page; what it returns."""
         return self.driver.execute_script(script, *values)
 
+    def point(self, selector: str) -> None:
+        """Move the pointer to the first element of a selector that can be seen."""
+        seen = self.ask(
+            "const found = [...document.querySelectorAll(arguments[0])].find(e => e.offsetHeight);"
+            "found.scrollIntoView({ block: 'center' }); return found;",
+            selector,
+        )
+        ActionChains(self.driver).move_to_element(seen).perform()
+
     def find(self, selector: str) -> Any:
         return self.driver.find_element("css selector", selector)
 

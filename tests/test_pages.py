@@ -163,6 +163,15 @@ def test_accessible_with_everything_unfolded(page: b.Browser, book: str, name: s
     assert too_wide(page) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessible_where_the_pointer_is(page: b.Browser, book: str, scheme: str) -> None:
+    """A row under the pointer is lit, on both sides."""
+    page.open(book + CHAPTERS[0], width=500, scheme=scheme)
+    for part in (".al-pair .al-bytes", ".al-head"):
+        page.point(f".cell_output {part}")
+        assert page.axe() == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_light_asks_nobody_else_and_complains_about_nothing(
     page: b.Browser, book: str, name: str
