@@ -156,12 +156,14 @@ class Kernel:
         _without_ours(told)
         text = "".join(told.format()).rstrip("\n")
         frames = [self._frame(f.filename, f.lineno or 1, f.name) for f in told.stack]
+        value = str(error)
         if isinstance(error, SyntaxError) and error.filename in self.cells:
+            value = error.msg  # the frame says where
             frames.append(self._frame(error.filename, error.lineno or 1, "<module>"))
         return {
             "output_type": "error",
             "ename": type(error).__name__,
-            "evalue": str(error),
+            "evalue": value,
             "traceback": text.split("\n"),
             "frames": frames,
         }
