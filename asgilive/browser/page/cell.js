@@ -65,7 +65,8 @@ export class Cell {
     this.sign = bar.querySelector(".al-state") ?? make("span", "al-state");
     this.edited = make("span", "al-edited");
     this.hint = make("span", "al-hint");
-    bar.prepend(...Object.values(this.buttons));
+    const { run, stop, edit, reset, above } = this.buttons;
+    bar.prepend(run, stop, edit, reset, ...(this.exercise ? [this.exercise] : []), above);
     bar.append(this.edited, this.hint, this.sign);
     this.bar = bar;
     this.resting = [this.sign.className.replace("al-state", "").trim(), this.sign.textContent];
@@ -127,7 +128,8 @@ export class Cell {
     reset.hidden = this.busy || (!this.code.edited && !this.area);
     above.hidden = this.busy || this.page.above(this).every((cell) => cell.fresh);
     this.edited.textContent = !this.code.edited ? "" : this.ranCode === null || this.ranCode === this.code.text ? "edited" : "edited since";
-    this.hint.textContent = run.ariaDescription = this.busy ? "" : this.page.cost();
+    const untouched = !this.busy && ["", "al-recorded"].includes(this.resting[0]);
+    this.hint.textContent = run.ariaDescription = untouched ? this.page.cost() : "";
     if (leaving) run.focus();
   }
 
