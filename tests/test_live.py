@@ -23,7 +23,6 @@ from test_pages import BUILT, CHAPTERS, CSS_JS, focus, tab_to, there, too_wide
 pytestmark = [pytest.mark.pages, pytest.mark.timeout(300)]
 
 FAKE = Path(__file__).parent / "data" / "fake_python.js"
-SCRIPTS = ("live.js", "cell.js", "code.js", "output.js", "kept.js", "sites.js")
 LIVE_JS = 20_000  # bytes gzip, before the first Run; design.md
 PAGE = CHAPTERS[0]
 
@@ -37,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = BUILT / "_static" / "live" / "live.js"
     there("" if built.is_file() else f"a runtime in {BUILT}: python3 start.py build makes it")
     copy = tmp_path_factory.mktemp("live") / "book"
-    heavy = shutil.ignore_patterns("*.gz", "*.wasm", "docs", "_sources")
+    heavy = shutil.ignore_patterns("*.gz", "*.wasm", "file.js", "docs", "_sources")
     shutil.copytree(BUILT, copy, ignore=heavy)
     shutil.copy(FAKE, copy / "_static" / "live" / "python.js")
     return copy
@@ -200,10 +199,11 @@ def test_before_the_first_run_only_the_buttons_are_loaded(live: Live) -> None:
     live.open()
     live.page.until("return document.fonts.status === 'loaded'")
     asked = live.page.settled()
-    inside = [url.rpartition("_static/live/")[2] for url in asked if "_static/live/" in url]
-    assert {url.partition("?")[0] for url in inside} == set(SCRIPTS)
-    scripts = [live.folder / "_static" / "live" / name for name in SCRIPTS]
-    assert sum(len(gzip.compress(file.read_bytes(), 6)) for file in scripts) <= LIVE_JS
+    inside = {url.partition("_static/live/")[2] for url in asked if "_static/live/" in url}
+    assert "live.js" in inside
+    assert not inside & {"python.js", "editor.js", "worker.js", "preview.js"}
+    loaded = [live.folder / "_static" / "live" / name for name in inside]
+    assert sum(len(gzip.compress(file.read_bytes(), 6)) for file in loaded) <= LIVE_JS
     assert b.weigh(PAGE, live.folder, live.address, asked).css_js <= CSS_JS
 
 
@@ -262,15 +262,6 @@ def test_a_browser_without_webassembly_is_told_once(live: Live) -> None:
         assert live.page.axe() == []
     finally:
         driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
-
-
-def test_a_page_opened_as_a_file_says_why_nothing_runs(live: Live) -> None:
-    live.page.driver.get((live.folder / PAGE).as_uri())
-    assert "python3 start.py read" in live.page.find(".al-file-note").text
-    assert live.page.find("h1").is_displayed()
-    live.page.complaints()  # a browser also tells the console that it loads no module
-    live.open()
-    assert not live.page.find(".al-file-note").is_displayed()
 
 
 # ---- running -------------------------------------------------------------------------------------

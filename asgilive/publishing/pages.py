@@ -22,13 +22,11 @@ from sphinx.util.osutil import relative_uri
 log = logging.getLogger(__name__)
 
 # The one script inside a page: it runs before the first paint, so that no page flashes in the wrong
-# light, and without modules, so that a page opened as a file can say what it is.
+# light.
 FIRST_SCRIPT = (
-    "{ const root = document.documentElement;"
-    ' if (location.protocol === "file:") root.classList.add("al-file");'
-    ' try { const kept = localStorage.getItem("theme");'
-    ' if (kept === "light" || kept === "dark") root.dataset.theme = kept; }'
-    " catch { /* no storage: the system decides */ } }"
+    'try { const kept = localStorage.getItem("theme"); if (kept === "light" || kept === "dark")'
+    " document.documentElement.dataset.theme = kept; }"
+    " catch { /* no storage: the system decides */ }"
 )
 
 # What a page may load and run (CONTRIBUTING, "What a page may do").  Figures keep their positions
