@@ -121,7 +121,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("repository_branch", "main", "html", str)
     app.add_config_value("comments_config", {}, "html", dict)  # Jupyter Book sets it, wanted or not
     app.add_css_file("book.css")
-    app.add_js_file("book.js", type="module")
+    app.add_js_file("book.js", loading_method="defer")
     app.add_node(CellBox, html=(visit_cell_box, depart_cell_box))
     app.add_post_transform(Dress)
     for name in ("ipython3", "ipython", "python", "python3"):

@@ -39,7 +39,7 @@ POLICY = {
     "img-src": "'self' data:",
     "font-src": "'self'",
     "connect-src": "'self'",
-    "worker-src": "'self'",
+    "worker-src": "'self' blob:",  # a page that was opened as a file has its worker in a script
     "frame-src": "'self'",
     "base-uri": "'none'",
     "form-action": "'self'",

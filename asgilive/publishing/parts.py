@@ -95,7 +95,7 @@ def make_parts(source: Path, folder: Path) -> None:
             unpack(wheel, packages)
         for package, names in DOCS.items():
             for name in names:
-                copy(modules / package / name, live / "docs" / Path(name).name)
+                compress(modules / package / name, live / "docs" / Path(name).name)
         (live / "licences.txt").write_text(licences(packages, modules), "utf-8")
         strip(packages)
         strip(standard)
@@ -173,6 +173,13 @@ def packed(*folders: Path) -> bytes:
                 info = zipfile.ZipInfo(file.relative_to(folder).as_posix())  # of one date, always
                 archive.writestr(info, file.read_bytes())
     return gzip.compress(buffer.getvalue(), 9, mtime=0)
+
+
+def compress(file: Path, place: Path) -> None:
+    """Write a file in gzip, under its name with `.gz` behind it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    data = gzip.compress(file.read_bytes(), 9, mtime=0)
+    place.with_name(f"{place.name}.gz").write_bytes(data)
 
 
 def copy(file: Path, place: Path) -> None:

@@ -7,6 +7,7 @@ made anew in seconds, the runtime with the library's own modules and the page's 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import shutil
@@ -22,8 +23,22 @@ from asgilive.publishing.parts import PACKAGES, compiled, copy, packed, parts, s
 # What the style of a figure is made of, and the script of a site's card in JupyterLab.
 STYLE = {"tokens.css", "figures.css", "components.css", "figures.js"}
 
+# The page's scripts, each joined with what it imports; what is left out is asked for when needed.
+SCRIPTS = {
+    "live.js": ("--bundle", "--format=iife", "--external:./python.js", "--external:./editor.js"),
+    "python.js": ("--bundle",),
+    "worker.js": ("--bundle", "--external:./python/*"),
+    "file.js": ("--bundle", "--format=iife"),
+    "preview.js": ("--format=iife",),
+    "frame.js": ("--format=iife",),
+    "editor.js": ("--bundle",),
+}
+
+# The worker with all its modules: none itself, and without what Pyodide has for Node.js alone.
+IN_ONE = ("--external:node:*", "--external:ws", "--define:import.meta.url=self.location.href")
+
 # What is asked for at the first Run and not before.
-FIRST_RUN = ("python/", "library.zip", "python.js", "worker.js", "files.js", "preview.js")
+FIRST_RUN = ("python/", "library.zip", "python.js", "worker.js", "preview.js")
 
 
 @dataclass(frozen=True)
@@ -100,11 +115,28 @@ def make(source: Path, base: Path, folder: Path) -> None:
     compiled(source, {PACKAGES: own})
     (folder / "library.zip.gz").write_bytes(packed(base / "packages", own))
     shutil.rmtree(own)
-    for script in PAGE.glob("*.js"):
-        if script.name != "editor.js":
-            copy(script, folder / script.name)
-    shorten(source, PAGE / "editor.js", folder / "editor.js", "--bundle")
+    scripts = folder / "scripts"  # beside the modules of Pyodide, which the worker imports
+    shutil.copytree(PAGE, scripts)
+    shutil.copytree(folder / "python", scripts / "python")
+    for name, options in SCRIPTS.items():
+        shorten(source, scripts / name, folder / name, *options)
+    whole = scripts / "whole.js"
+    shorten(source, scripts / "worker.js", whole, "--bundle", "--format=iife", *IN_ONE)
+    pack_file(folder, whole.read_text("utf-8"))
+    shutil.rmtree(scripts)
     (folder / "runtime.json").write_text(json.dumps(contents(folder), indent=1), "utf-8")
+
+
+def pack_file(folder: Path, worker: str) -> None:
+    """Put the worker and its files into `file.js`, for pages that are opened as files."""
+    found = [folder / "library.zip.gz", *sorted((folder / "python").iterdir())]
+    packed = {
+        file.relative_to(folder).as_posix(): base64.b64encode(file.read_bytes()).decode()
+        for file in found
+        if file.suffix != ".mjs"  # those are in the worker
+    }
+    with (folder / "file.js").open("a", encoding="utf-8") as script:
+        script.write(f"self.asgilivePython=asgilive({json.dumps(worker)},{json.dumps(packed)});")
 
 
 def contents(folder: Path) -> dict[str, Any]:

@@ -170,7 +170,7 @@ export class Page {
       const { halt } = this;
       cell.loading({ done: 0, total: 0, doing: this.paid ? "Starting Python" : "Loading Python" });
       this.say(this.paid ? "Starting Python." : `Loading Python, ${this.size} MB.`);
-      const { start } = await import("./python.js");
+      const { start } = await (location.protocol === "file:" ? packed(this.base) : import("./python.js"));
       if (halt !== this.halt) throw new Error("stopped");
       this.python = start({ base: this.base, tab: this.tab, progress: progress() });
       this.previews = this.python.previews;
@@ -197,6 +197,17 @@ export class Page {
     settle(null);
     this.say("Python was stopped. Names are gone; the next Run starts afresh.");
   }
+}
+
+/** What python.js exports, from inside a script: a page that was opened as a file can load nothing else. @param {string} base */
+function packed(base) {
+  return new Promise((done, fail) => {
+    const script = make("script");
+    script.onload = () => done(/** @type {any} */ (self).asgilivePython);
+    script.onerror = () => fail(new Error("Python does not lie beside this page: its file file.js is missing."));
+    script.src = new URL("file.js", base).href;
+    document.head.append(script);
+  });
 }
 
 /** Why no cell can run in this browser; "" where they can. */

@@ -13,11 +13,22 @@ const DOCS = {
   "favicon-32x32.png": /^https:\/\/fastapi\.tiangolo\.com\/img\/favicon\.png$/,
 };
 const doc = (url) => Object.keys(DOCS).find((name) => DOCS[name].test(url));
+const place = (name) => `${BASE}docs/${name}.gz`;
 const kept = () => caches.open("asgilive docs");
 /** @type {Promise<void> | undefined} */
 let keeping;
-const keep = () => (keeping ??= kept().then((store) => store.addAll(Object.keys(DOCS).map((name) => `${BASE}docs/${name}`))).catch(() => { keeping = undefined; }));
-const documented = (name) => fetch(`${BASE}docs/${name}`).catch(async () => (await (await kept()).match(`${BASE}docs/${name}`)) || Response.error());
+const keep = () => (keeping ??= kept().then((store) => store.addAll(Object.keys(DOCS).map(place))).catch(() => { keeping = undefined; }));
+
+/** @param {string} name @returns {Promise<Response>} */
+async function documented(name) {
+  const found = await fetch(place(name)).catch(() => undefined) || await (await kept()).match(place(name));
+  if (!found?.ok) return Response.error();
+  const bytes = await found.arrayBuffer(), [one, two] = new Uint8Array(bytes, 0, 2);
+  const isPacked = one === 0x1f && two === 0x8b; // a host that says Content-Encoding has the browser unpack it
+  const body = isPacked ? new Response(bytes).body.pipeThrough(new DecompressionStream("gzip")) : bytes;
+  const type = { js: "text/javascript", css: "text/css", png: "image/png" }[name.split(".").pop()];
+  return new Response(body, { headers: { "content-type": type } });
+}
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));

@@ -12,8 +12,12 @@
 export class Stopped extends Error {}
 
 export class Python {
-  /** @param {{ base: string, tab: string, progress?: string }} where `base` is the address of this folder, `tab` an id of this visit */
-  constructor({ base, tab, progress = "" }) {
+  /**
+   * @param {{ base: string, tab: string, progress?: string, worker?: Worker, files?: Record<string, ArrayBuffer> }} where
+   *   `base` is the address of this folder, `tab` an id of this visit; `worker` and `files` are given where they
+   *   cannot be fetched: file.js
+   */
+  constructor({ base, tab, progress = "", worker, files }) {
     this.base = base;
     this.tab = tab;
     /** @type {(loading: Loading) => void} */ this.onload = () => {};
@@ -24,12 +28,12 @@ export class Python {
     this.channel = new BroadcastChannel(`asgilive ${tab}`);
     this.channel.onmessage = ({ data }) => this.#answer(data);
     this.previews = previews(base);
-    this.worker = new Worker(new URL("worker.js", base), { type: "module", name: "Python" });
+    this.worker = worker ?? new Worker(new URL("worker.js", base), { type: "module", name: "Python" });
     this.ready = new Promise((done, fail) => { this.settle = { done, fail }; });
     this.ready.catch(() => {}); // who waits for a run hears of it there
     this.worker.onmessage = ({ data }) => this.#hear(typeof data === "string" ? JSON.parse(data) : data);
     this.worker.onerror = (event) => { event.preventDefault(); this.#fail(new Error(`Python did not start: ${event.message || "its files did not load"}.`)); };
-    this.worker.postMessage({ kind: "start", base, tab, progress, link: `${base}app/${tab}/{port}/` });
+    this.worker.postMessage({ kind: "start", base, tab, progress, files, link: `${base}app/${tab}/{port}/` }, files ? Object.values(files) : []);
   }
 
   /**
@@ -85,6 +89,7 @@ export const start = (where) => new Python(where);
  * @param {string} base @returns {Promise<string>} "", or the sentence that says why there is none
  */
 async function previews(base) {
+  if (location.protocol === "file:") return "A page that was opened as a file cannot show what you serve. Served, it can: python3 start.py read.";
   if (!("serviceWorker" in navigator))
     return isSecureContext ? "This browser has no service workers here, so it cannot show what you serve." : "A page can show what you serve over https, or from 127.0.0.1; here it cannot.";
   try {

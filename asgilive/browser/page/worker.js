@@ -1,5 +1,6 @@
 // The worker that Python lives in: it loads the interpreter and the library, calls Python's loop when it wants to
 // be called, and carries messages: cells from the page, requests from previews.
+import createPyodideModule from "./python/pyodide.asm.mjs";
 import { loadPyodide } from "./python/pyodide.mjs";
 import { files } from "./files.js";
 
@@ -28,13 +29,13 @@ function take(message) {
   else if (message.kind === "more") python.more(message.id);
 }
 
-/** @param {{ base: string, tab: string, link: string, progress: string }} where */
-async function start({ base, tab, link, progress }) {
+/** @param {{ base: string, tab: string, link: string, progress: string, files?: Record<string, ArrayBuffer> }} where */
+async function start({ base, tab, link, progress, files: given }) {
   channel = new BroadcastChannel(`asgilive ${tab}`);
   channel.onmessage = ({ data }) => take(data);
   const say = (doing) => (done, total) => postMessage({ kind: "loading", doing, done, total });
-  const { library } = await files(base, say("Loading Python"));
-  const pyodide = await loadPyodide({ indexURL: `${base}python/`, env: { HOME: "/home/pyodide" } });
+  const { library } = await files(base, say("Loading Python"), given);
+  const pyodide = await loadPyodide({ indexURL: `${base}python/`, createPyodideModule, env: { HOME: "/home/pyodide" } });
   const packages = pyodide.runPython("import sysconfig; sysconfig.get_path('purelib')");
   const archive = await library;
   say("Starting Python")(1, 1);
