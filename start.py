@@ -76,11 +76,14 @@ def surroundings(**extra: str) -> dict[str, str]:
     return env
 
 
-def step(name: str, says: str, *command: Word) -> None:
-    """Run a command; on a terminal its latest line is shown. Raises Failed with its output."""
+def step(name: str, says: str, *command: Word, **env: str) -> str:
+    """Run a command; on a terminal its latest line is shown. Returns what it printed.
+
+    Raises Failed with that.
+    """
     say("...", f"{name}: {says}")
     began, lines = time.monotonic(), []
-    with start(*command, output=subprocess.PIPE) as process:
+    with start(*command, output=subprocess.PIPE, **env) as process:
         try:
             for line in process.stdout or ():
                 lines.append(line)
@@ -93,14 +96,15 @@ def step(name: str, says: str, *command: Word) -> None:
         say("FAILED", name)
         raise Failed("".join(lines))
     say("ok", f"{name}: {time.monotonic() - began:.0f} s")
+    return "".join(lines)
 
 
-def start(*command: Word, output: "int | None" = None) -> "subprocess.Popen[str]":
+def start(*command: Word, output: "int | None" = None, **env: str) -> "subprocess.Popen[str]":
     """Start a command in the project's folder."""
     return subprocess.Popen(
         [str(word) for word in command],
         cwd=ROOT,
-        env=surroundings(),
+        env=surroundings(**env),
         stdout=output,
         stderr=subprocess.STDOUT if output else None,
         encoding="utf-8",
@@ -300,12 +304,20 @@ def lab(args: argparse.Namespace) -> NoReturn:
     become(python_of(VENV), "-m", "jupyterlab", *options)
 
 
-def build(_: argparse.Namespace) -> None:
-    """Build the pages into _build/html; a warning is an error."""
+def build(args: argparse.Namespace) -> None:
+    """Build the pages into _build/html; a warning is an error.
+
+    To read them, what their cells run on may be missing: that needs a network, once.
+    """
     environment()
     book = python_of(VENV).with_name("jupyter-book.exe" if os.name == "nt" else "jupyter-book")
+    env = {"ASGILIVE_LIVE": "if-there"} if args.command == "read" else {}
     try:
-        step("pages", "into _build/html", book, "build", "-W", "--keep-going", ROOT)
+        printed = step(
+            "pages", "into _build/html", book, "build", "-W", "--keep-going", ROOT, **env
+        )
+        if found := re.search("pages will not run: .*", printed):
+            say("note", found[0])
     except Failed as failed:
         print(failed)
         raise Problem("the pages were not built: mend what is printed above") from None

@@ -1,11 +1,13 @@
 """Pages that run: the runtime joins a build, and pages with code cells say where it lies.
 
 `live_pages: false` under `sphinx: config:` in `_config.yml` leaves it out.  Where it cannot be put
-together the book is built all the same, with a warning and without Run.
+together the book is built all the same, without Run and with a warning; with the environment's
+ASGILIVE_LIVE=if-there, as for a reader without a network, it is a line.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,8 @@ class Live:
         try:
             self.runtime = assemble()
         except Unavailable as problem:
-            log.warning("pages will not run: %s", problem)
+            optional = os.environ.get("ASGILIVE_LIVE") == "if-there"
+            (log.info if optional else log.warning)("pages will not run: %s", problem)
             return
         self.runtime.publish(Path(app.outdir) / "_static" / "live")
         took = time.monotonic() - began
