@@ -103,7 +103,7 @@ def test_each_script_is_published_in_one_piece(assembled: runtime.Runtime) -> No
     }
     python = {"./python/pyodide.mjs", "./python/pyodide.asm.mjs"}
     assert {name: found for name, found in imports.items() if found} == {"worker.js": python}
-    assert len(published["live.js"]) <= 21_000
+    assert len(published["live.js"]) <= 20_000
     assert len(published["editor.js"]) <= 400_000
 
 

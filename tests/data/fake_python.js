@@ -4,6 +4,8 @@
 //   failing  a sentence: Python does not come;  loading: it never ends;  previews: why no site can be shown
 // What it was asked stands in `window.asked`.
 
+export { enliven, settle } from "./sites.js";
+
 export class Stopped extends Error {}
 
 const never = new Promise(() => {});

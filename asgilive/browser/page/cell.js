@@ -3,7 +3,6 @@
 import { Code } from "./code.js";
 import { digest, keepEdit } from "./kept.js";
 import { make, Output } from "./output.js";
-import { enliven } from "./sites.js";
 
 /** @typedef {import("./live.js").Page} Page */
 
@@ -192,7 +191,7 @@ export class Cell {
   add(message) {
     this.swap?.();
     this.output.add(message);
-    enliven(this.page.previews);
+    this.page.scripts?.enliven(this.page.previews);
   }
 
   /** The end of a run, however it ended. */

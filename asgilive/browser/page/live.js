@@ -4,7 +4,6 @@
 import { button, Cell } from "./cell.js";
 import { edits, keepEdits, keepLoaded, keepProgress, progress, solved, wasLoaded } from "./kept.js";
 import { make } from "./output.js";
-import { settle } from "./sites.js";
 
 /** A promise that only ever fails: when Python is stopped. */
 function halt() {
@@ -21,7 +20,8 @@ export class Page {
     this.size = root.dataset.liveSize;
     this.version = root.dataset.liveVersion ?? "";
     this.tab = Math.random().toString(36).slice(2, 10);
-    this.python = null;       // python.js's handle
+    this.scripts = null;        // what python.js exports, once it is loaded
+    this.python = null;       // its handle
     this.previews = Promise.resolve("");
     this.halt = halt();
     this.paid = wasLoaded(this.version);
@@ -149,7 +149,7 @@ export class Page {
       ok = result.ok;
       end = () => cell.ended(result, python);
       if (!ok) this.say(`Cell ${cell.number} failed: ${result.error?.name ?? "see its output"}.`);
-      if (result.sites) settle(new Set(result.sites));
+      if (result.sites) this.scripts.settle(new Set(result.sites));
     } catch (error) {
       end = () => cell.stopped();
       if (halt === this.halt) {
@@ -170,9 +170,9 @@ export class Page {
       const { halt } = this;
       cell.loading({ done: 0, total: 0, doing: this.paid ? "Starting Python" : "Loading Python" });
       this.say(this.paid ? "Starting Python." : `Loading Python, ${this.size} MB.`);
-      const { start } = await (location.protocol === "file:" ? packed(this.base) : import("./python.js"));
+      this.scripts = await (location.protocol === "file:" ? packed(this.base) : import("./python.js"));
       if (halt !== this.halt) throw new Error("stopped");
-      this.python = start({ base: this.base, tab: this.tab, progress: progress() });
+      this.python = this.scripts.start({ base: this.base, tab: this.tab, progress: progress() });
       this.previews = this.python.previews;
       this.python.onload = (/** @type {any} */ now) => this.current?.loading(now);
       this.python.onprogress = (/** @type {string} */ text) => { keepProgress(text); this.showSolved(); };
@@ -194,7 +194,7 @@ export class Page {
     python?.stop();
     for (const row of this.rows.splice(0)) for (const cell of row) cell.back();
     for (const cell of this.cells) if (cell.ranIn && !cell.busy) cell.outdated();
-    settle(null);
+    this.scripts?.settle(null);
     this.say("Python was stopped. Names are gone; the next Run starts afresh.");
   }
 }

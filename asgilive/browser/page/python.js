@@ -1,6 +1,8 @@
 // The page's handle on Python: a worker that runs cells, and the service worker that shows what they serve.
 // Loaded with the first Run. A page has one Python at a time; `stop` ends it, whatever it is doing.
 
+export { enliven, settle } from "./sites.js"; // the cards of what it serves
+
 /**
  * @typedef {{ id: string, number: number, code: string }} Cell
  * @typedef {{ begin?: () => void, output: (output: object) => void }} Sink
