@@ -165,7 +165,7 @@ def _show(data: bytes) -> str:
     ),
 )
 async def stopped(site: Site, port: int) -> None:
-    """That was its port; now nothing answers there, and the server's thread is gone."""
+    """That was its port; now nothing answers there, and the server is gone."""
     want(isinstance(site, Site), f"first comes the site, and this is a {type(site).__name__}")
     whole = isinstance(port, int) and not isinstance(port, bool)
     want(whole, f"a port is a whole number, and yours is {port!r}", site)
