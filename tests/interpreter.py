@@ -108,6 +108,7 @@ def page(monkeypatch):
     monkeypatch.setattr(sys, "platform", "emscripten")
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.setattr(builtins, "display", None, raising=False)
+    monkeypatch.setattr(builtins, "input", builtins.input)
     for name in ("ASGILIVE_PROGRESS", "ASGILIVE_LINK"):
         monkeypatch.delenv(name, raising=False)
     for name in ("__main__", "IPython", "IPython.display"):

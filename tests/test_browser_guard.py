@@ -39,6 +39,11 @@ def test_what_is_not_there(page, ask, sentence):
         assert "python3 start.py" in str(caught.value)
 
 
+def test_nothing_can_be_typed(page):
+    with pytest.raises(guard.NotHere, match="write the value into the cell"):
+        input()
+
+
 def test_a_blocking_client_is_told_to_await(page):
     async def app(scope, receive, send):
         pass
@@ -47,6 +52,8 @@ def test_a_blocking_client_is_told_to_await(page):
         async with serve(app) as site:
             with pytest.raises(httpx.HTTPError, match="use a client with await"):
                 httpx.get(site.url, trust_env=False)  # noqa: ASYNC210
+            with pytest.raises(guard.WouldWait, match="use a client with await"):
+                urllib.request.urlopen(site.url)  # noqa: ASYNC210
 
     page.run(work())
 

@@ -245,3 +245,23 @@ def test_a_cell_waits_while_servers_go_on(page):
     page.python.loop.create_task(ticking())
     page.cell("import asyncio\nawait asyncio.sleep(0.2)")
     assert len(ticks) > 5
+
+
+@pytest.mark.parametrize("line", ["%time 1", "!ls -l", "  ?print"])
+def test_magics_are_ipythons(page, line):
+    (output,), _ = page.cell(f"x = 1\n{line.strip()}")
+    assert output["evalue"].startswith(f"{line.split()[0]} is IPython's. JupyterLab")
+
+
+def test_a_package_that_is_not_here(page):
+    (output,), _ = page.cell("import no_such_package")
+    assert "No module named 'no_such_package': this page has" in output["evalue"]
+
+
+def test_a_form_that_goes_wrong_leaves_the_others(page):
+    code = "class A:\n    def __repr__(self): return 'a'\n"
+    page.cell(code + "    def _repr_html_(self): return 1 / 0")
+    said, shown = page.cell("A()")[0]
+    assert said["name"] == "stderr"
+    assert "ZeroDivisionError" in said["text"]
+    assert shown["data"] == {"text/plain": "a"}

@@ -75,3 +75,9 @@ def test_a_clock_never_stands_still():
     assert times == sorted(set(times))
     assert times[0] == 5.0
     assert times[-1] < 5.001
+
+
+def test_processes_are_refused_whatever_is_asked_for(store, page):
+    page.cell("from asgilive import serve\nasync def app(scope, receive, send): pass")
+    (output,), _ = page.cell("await serve(app, workers=2)")
+    assert (output["ename"], output["evalue"][:27]) == ("NotHere", "this page has no processes:")

@@ -8,6 +8,7 @@ without a thread: it runs at once, in the loop, and holds it meanwhile.
 from __future__ import annotations
 
 import asyncio
+import builtins
 import contextvars
 import importlib.abc
 import importlib.machinery
@@ -25,6 +26,7 @@ THREADS = f"this page has one thread, and starts no other: {ELSEWHERE}"
 PROCESSES = f"this page has no processes: {ELSEWHERE}"
 SIGNALS = f"this page has no processes to signal: {ELSEWHERE}"
 SOCKETS = f"this page has TCP on 127.0.0.1, and no other sockets: {ELSEWHERE}"
+INPUT = "this page has no line to type into: write the value into the cell"
 WAITING = (
     "this page has one thread, and a call that waits would stop every server in it: use a client"
     " with await, such as `await fetch(site)` or httpx.AsyncClient"
@@ -78,6 +80,7 @@ def install() -> None:
     for name in ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system", "popen"):
         setattr(os, name, _refusing(PROCESSES))
     os.kill = _refusing(SIGNALS)
+    builtins.input = _refusing(INPUT)
     signal.raise_signal = _refusing(SIGNALS)
     sys.meta_path.insert(0, Inline())
     if Inline.name in sys.modules:

@@ -26,6 +26,8 @@ from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
+from asgilive.browser import guard
+
 Output = dict[str, Any]
 
 FLUSH = 8192  # characters that wait in a stream at most,
@@ -72,6 +74,11 @@ class Kernel:
         self._runs = itertools.count(1)
         self._displays = itertools.count(1)
         self.out, self.err = Stream(self, "stdout"), Stream(self, "stderr")
+
+    @property
+    def input_hist_parsed(self) -> list[str]:
+        """The cells so far, as IPython's history has them."""
+        return ["", *(cell.code for cell in self.cells.values())]
 
     # -- running
 
@@ -138,11 +145,19 @@ class Kernel:
             return {"text/plain": self.pretty(value), **(given or {})}
         data: dict[str, Any] = {"text/plain": self.pretty(value)}
         for mime, name in _METHODS.items():
-            if callable(form := _method(value, name)) and (made := form()) is not None:
+            if (made := self._made(value, name)) is not None:
                 made = made[0] if isinstance(made, tuple) else made
                 is_bytes = isinstance(made, bytes)
                 data[mime] = base64.b64encode(made).decode() if is_bytes else made
         return data
+
+    def _made(self, value: Any, name: str) -> Any:
+        """One form of a value, None where it has none; what goes wrong is printed."""
+        try:
+            return form() if callable(form := _method(value, name)) else None
+        except Exception as error:
+            print("\n".join(self.error(error)["traceback"]), file=self.err)
+            return None
 
     def clear(self, wait: bool = False) -> None:
         """Take away what the cell has shown so far."""
@@ -157,8 +172,12 @@ class Kernel:
         text = "".join(told.format()).rstrip("\n")
         frames = [self._frame(f.filename, f.lineno or 1, f.name) for f in told.stack]
         value = str(error)
+        if isinstance(error, ModuleNotFoundError):
+            value += f": this page has what the book needs in it. {guard.ELSEWHERE}"
         if isinstance(error, SyntaxError) and error.filename in self.cells:
-            value = error.msg  # the frame says where
+            line = cell_line(error)
+            magic = line.startswith(("%", "!", "?"))
+            value = f"{line.split()[0]} is IPython's. {guard.ELSEWHERE}" if magic else error.msg
             frames.append(self._frame(error.filename, error.lineno or 1, "<module>"))
         return {
             "output_type": "error",
@@ -203,7 +222,7 @@ class Kernel:
         sys.modules["__main__"] = self.main
         sys.stdout, sys.stderr = self.out, self.err
         builtins.display = self.display  # type: ignore[attr-defined]
-        shell = SimpleNamespace(user_ns=self.names, get_parent=parent)
+        shell = SimpleNamespace(user_ns=self.names, get_parent=parent, history_manager=self)
         ipython, display = ModuleType("IPython"), ModuleType("IPython.display")
         ipython.get_ipython = lambda: shell  # type: ignore[attr-defined]
         ipython.display = display  # type: ignore[attr-defined]
@@ -229,6 +248,11 @@ def compiled(tree: Any, cell: Cell, mode: str) -> CodeType:
         tree, cell.file, mode, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
     )
     return code
+
+
+def cell_line(error: SyntaxError) -> str:
+    """The line of a cell that cannot be read, without the blanks around it."""
+    return linecache.getline(str(error.filename), error.lineno or 1).strip()
 
 
 def _is_quiet(code: str) -> bool:

@@ -272,6 +272,10 @@ class Socket:
         view[: len(data)] = data
         return len(data)
 
+    def makefile(self, *_: Any, **__: Any) -> Any:
+        """Not here: a file would wait for what it reads."""
+        raise guard.WouldWait(guard.WAITING)
+
     def _room(self) -> int:
         """How many bytes may still come."""
         size = self._options.get((_socket.SOL_SOCKET, _socket.SO_RCVBUF), BUFFER)

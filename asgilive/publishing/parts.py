@@ -46,7 +46,7 @@ importlib.metadata.version("uvicorn")
 
 # What no page can use: a terminal, mail, other systems, trio, types; Python's stand-ins for C.
 UNUSED = re.compile(
-    r"_pyrepl/|(bdb|doctest|pdb|pickletools)\.py|(ftplib|imaplib|mailbox|poplib|smtplib)\.py"
+    r"_pyrepl/(?!__init__|pager|types)|(bdb|doctest|pdb|pickletools)\.py|(ftplib|imaplib|mailbox|poplib|smtplib)\.py"
     r"|xmlrpc/|sqlite3/|dbm/|__phello__/|asyncio/(windows|proactor)_|_py(io|datetime|decimal)\.py"
     r"|encodings/(big5|cp(?!437|125[0-2])|euc|gb|hp|hz|iso2022|johab|koi|kz|mac|palm|ptcp|shift|tis)"
     r"|anyio/(pytest_plugin|_backends/_trio)|websockets/trio/|httpx/_main|click/_winconsole"
