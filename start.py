@@ -316,8 +316,9 @@ def build(args: argparse.Namespace) -> None:
         printed = step(
             "pages", "into _build/html", book, "build", "-W", "--keep-going", ROOT, **env
         )
-        if found := re.search("pages will not run: .*", printed):
-            say("note", found[0])
+        missing = re.search("pages will not run: .*", printed)
+        if missing:
+            say("note", missing.group())
     except Failed as failed:
         print(failed)
         raise Problem("the pages were not built: mend what is printed above") from None

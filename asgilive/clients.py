@@ -180,8 +180,8 @@ async def raw(site: HasUrl | str, data: bytes, *, wait: float = 1.0) -> Reply:
     async with dial(site) as line:
         began = time.perf_counter()
         writing = asyncio.ensure_future(line.write(data))  # a server may answer before it has read
-        await asyncio.sleep(0)  # silence counts from what was written
         try:
+            await asyncio.sleep(0)  # silence counts from what was written
             ended = await _read_answers(line, data, wait)
         finally:
             writing.cancel()

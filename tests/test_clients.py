@@ -30,9 +30,11 @@ def answering(*pieces, after=b"\r\n\r\n", close=True):
                 return
             writer.write(piece)
             await writer.drain()
-        if not close:
-            await asyncio.Event().wait()
-        writer.close()
+        try:
+            if not close:
+                await asyncio.Event().wait()
+        finally:  # a transport that reads no more is held by nobody else
+            writer.close()
 
     async def server(app, sock):
         async with await asyncio.start_server(answer, sock=sock) as listening:
