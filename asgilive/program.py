@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import hashlib
 import os
 import symtable
@@ -79,10 +80,36 @@ def _parsed(source: str) -> ast.Module:
 
 def _names(node: ast.AST) -> tuple[set[str], set[str]]:
     """The global names that a piece of program binds, and those that it needs."""
-    tables = _tables(symtable.symtable(ast.unparse(node), "cell", "exec"))
+    plain = ast.unparse(_Unawaited().visit(copy.deepcopy(node)))
+    tables = _tables(symtable.symtable(plain, "cell", "exec"))
     found = [symbol for table in tables for symbol in table.get_symbols() if symbol.is_global()]
     bound = {s.get_name() for s in found if s.is_assigned() or s.is_imported()}
     return bound, {s.get_name() for s in found if s.is_referenced()}
+
+
+class _Unawaited(ast.NodeTransformer):
+    """The same names without `await`, which symtable refuses at top level from Python 3.14 on."""
+
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        """What is awaited."""
+        found: ast.AST = self.visit(node.value)
+        return found
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
+        """A plain loop."""
+        self.generic_visit(node)
+        return ast.For(node.target, node.iter, node.body, node.orelse, lineno=node.lineno)
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:
+        """A plain block."""
+        self.generic_visit(node)
+        return ast.With(node.items, node.body, lineno=node.lineno)
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        """A plain loop."""
+        self.generic_visit(node)
+        node.is_async = 0
+        return node
 
 
 def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

@@ -230,6 +230,19 @@ def test_nobody_listens(desk: b.Browser) -> None:
     assert desk.wait_for("return (await fetch(link(9)).catch(() => 0)) || 1")
 
 
+def test_what_a_page_has_not_is_one_sentence(desk: b.Browser) -> None:
+    """Its Python is another than the one of the tests."""
+    for code, sentence in {
+        "await serve(app, workers=2)": "NotHere: this page has no processes: JupyterLab",
+        "import threading\nthreading.Thread(target=print).start()": "this page has one thread",
+        "import httpx\nhttpx.get(site.url)": "this page has one thread, and",
+        "input()": "NotHere: this page has no line to type into",
+    }.items():
+        script = "return cell(values[0], 'odd').catch((error) => error.message)"
+        assert sentence in desk.wait_for(script, code)
+    assert "Return the number of items" in desk.wait_for("return cell('help(len)', 'odd')")
+
+
 def test_two_tabs_are_two_worlds(desk: b.Browser, folder: Path) -> None:
     first = desk.driver.current_window_handle
     address = desk.ask("return location.href")
