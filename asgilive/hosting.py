@@ -99,6 +99,8 @@ class SiteLoop(_BaseLoop):  # type: ignore[misc]
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """What asyncio would print: also when it is noticed late, in another thread."""
         error = context.get("exception")
+        if isinstance(error, ConnectionAbortedError):  # accepted amid the end: asyncio's debug mode
+            return
         why = f" {describe(error)}" if error else ""
         self.complain(f"ERROR {first_line(context['message'])}{why}")
 

@@ -209,9 +209,13 @@ def test_a_loop_that_accepted_and_closed_in_one_breath():
     loop = SiteLoop()
     closed = type("Server", (), {"sockets": ()})()
     client, other = socket.socketpair()
-    with other, pytest.raises(ConnectionAbortedError):
+    said = []
+    loop.complain = said.append
+    with other, pytest.raises(ConnectionAbortedError) as caught:
         loop._make_socket_transport(client, asyncio.Protocol(), server=closed)
     assert client.fileno() == -1
+    loop.call_exception_handler({"message": "in asyncio's debug mode", "exception": caught.value})
+    assert said == []
     loop.close()
     loop.close()
 
