@@ -289,6 +289,7 @@ def test_publishing_ends_what_was_interrupted_and_leaves_what_is_there(
 def test_files_of_a_page_leave_out_the_build_and_the_scripts() -> None:
     names = {file.relative_to(ROOT).as_posix() for file in runtime.own_files()}
     assert {"asgilive/__init__.py", "asgilive/data/keys.csv", "asgilive/style/tokens.css"} <= names
+    assert "notebooks/apps/reply.py" in names
     assert not [name for name in names if "publishing" in name or name.endswith(".woff2")]
     assert not [name for name in names if name.startswith("asgilive/browser/page/")]
 

@@ -20,6 +20,9 @@ from typing import Any
 from asgilive.publishing.fetching import LIBRARY, PAGE, digest, fetched, kept
 from asgilive.publishing.parts import PACKAGES, compiled, copy, packed, parts, shorten
 
+ROOT = LIBRARY.parent
+APPS = ROOT / "notebooks" / "apps"  # a chapter imports what an earlier one wrote: `apps.reply`
+
 # What the style of a figure is made of, and the script of a site's card in JupyterLab.
 STYLE = {"tokens.css", "figures.css", "components.css", "figures.js"}
 
@@ -89,7 +92,7 @@ def assemble() -> Runtime:
     source = fetched()
     base = parts(source)
     files = [*own_files(), *sorted(PAGE.glob("*.js")), Path(__file__)]
-    made_from = [(file.relative_to(LIBRARY).as_posix(), file.read_bytes()) for file in files]
+    made_from = [(file.relative_to(ROOT).as_posix(), file.read_bytes()) for file in files]
     name = f"runtime-{digest(base.name, *(part for pair in made_from for part in pair))}"
     runtime = Runtime(kept(name, lambda folder: make(source, base, folder), keep=3))
     if not runtime.whole():
@@ -99,11 +102,12 @@ def assemble() -> Runtime:
 
 
 def own_files() -> Iterator[Path]:
-    """The library's files that a page has: its modules, its tables, the style of its figures."""
+    """What a page has of this book: the library's modules, tables and figure styles; the apps."""
     for file in sorted(LIBRARY.rglob("*")):
         wanted = file.suffix in {".py", ".csv"} or file.name in STYLE
         if wanted and not {LIBRARY / "publishing", PAGE} & set(file.parents):
             yield file
+    yield from sorted(APPS.glob("*.py"))
 
 
 def make(source: Path, base: Path, folder: Path) -> None:
@@ -111,7 +115,7 @@ def make(source: Path, base: Path, folder: Path) -> None:
     shutil.copytree(base / "live", folder, dirs_exist_ok=True)
     own = folder / "own"
     for file in own_files():
-        copy(file, own / "asgilive" / file.relative_to(LIBRARY))
+        copy(file, own / file.relative_to(APPS.parent if APPS in file.parents else ROOT))
     compiled(source, {PACKAGES: own})
     (folder / "library.zip.gz").write_bytes(packed(base / "packages", own))
     shutil.rmtree(own)
