@@ -7,7 +7,7 @@ seconds since the timeline was made; what is still open when it is drawn reaches
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -39,8 +39,12 @@ class Timeline:
     Taught in chapter 6.
     """
 
-    def __init__(self, title: str = "What happened when") -> None:
+    def __init__(
+        self, title: str = "What happened when", *, words: Mapping[str, str] | None = None
+    ) -> None:
+        """`words` says below the figure what a kind of bar means here, where that is not enough."""
         self.title = title
+        self.words = dict(words or {})
         self.spans: list[Span] = []
         self._began = time.perf_counter()
 
@@ -85,7 +89,7 @@ class Timeline:
             end = now if span.end is None else span.end
             bar = (span.start - zero, end - zero, span.kind, span.text)
             lanes.setdefault(span.lane, []).append(bar)
-        return drawing.gantt(lanes.items(), title=self.title)
+        return drawing.gantt(lanes.items(), title=self.title, words=self.words)
 
     def _repr_html_(self) -> str:
         return self._figure()._repr_html_()

@@ -20,7 +20,7 @@ MASKS = {
     r"\d{4}-\d\d-\d\d": "DAY",
     r"(127\.0\.0\.1:|127\.0\.0\.1['\"], )\d+": r"\1PORT",
     r"\d+(\.\d+)?\s?(ms|µs|s)\b": "TIME",
-    r"\b\d+\.\d\b": "TIME",
+    r"\b\d+\.\d+\b": "NUMBER",
     r"\[Errno \d+\]": "[Errno]",
     r"(?i)(sec-websocket-(key|accept)[\"':, b]+)[\w+/=]+": r"\1KEY",
     r"\b([0-9a-f]{2} ){3,}[0-9a-f]{2}\b": "FRAME",
@@ -32,7 +32,8 @@ def masked(text: str) -> str:
     """A text without what is another at each run, blanks folded."""
     for pattern, word in MASKS.items():
         text = re.sub(pattern, word, text, flags=re.DOTALL)
-    return " ".join(text.split())
+    folded = " ".join(text.split())
+    return re.sub(r"\b(?:(?:\d+|NUMBER|TIME) )*TIME\b", "TIME", folded)  # the marks of an axis
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,10 @@ class Chapter:
               const copy = area?.cloneNode(true); // without what is alive about a site's card
               copy?.querySelectorAll(".al-site-ways, .al-site-view, .al-site .al-state")
                 .forEach((each) => each.remove());
-              return copy?.textContent ?? "";
+              if (!copy) return "";
+              const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT), found = [];
+              while (texts.nextNode()) found.push(texts.currentNode.data);
+              return found.join(" "); // what stands in two elements is two words
             };
             const given = box.querySelector(":scope > .al-given");
             const recorded = box.querySelector(":scope > .cell_output:not(.al-given)");

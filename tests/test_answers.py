@@ -53,7 +53,8 @@ async def where(scope: Any, receive: Any, send: Any) -> None:
 async def verdict(number: str, code: str) -> Verdict:
     """What the check says of this code."""
     names: dict[str, Any] = {
-        "check": check, "drive": drive, "fetch": fetch, "raw": raw, "reply": reply, "serve": serve,
+        "asyncio": asyncio, "check": check, "drive": drive, "fetch": fetch, "raw": raw,
+        "reply": reply, "serve": serve,
         "where": where, "site": await serve(where),
     }  # fmt: skip
     source = f"{code}\nfound = await {CALLS[number]}\n"

@@ -68,3 +68,11 @@ def test_an_empty_one():
     lanes = Timeline()
     assert lanes.took == 0.0
     assert "total" in repr(lanes)
+
+
+def test_what_a_kind_means_may_be_said():
+    lanes = Timeline("threads", words={"block": "blocks its thread"})
+    with lanes.span("one", kind="block"):
+        pass
+    assert "blocks its thread" in lanes._repr_html_()
+    assert "blocks the loop" not in lanes._repr_html_()
