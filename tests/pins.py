@@ -28,7 +28,7 @@ FILES = {
     ),
     "notebooks/requirements-servers.txt": (
         "servers",
-        "The servers that only some chapters start, beyond requirements.txt.",
+        "Servers and frameworks that only some chapters start, beyond requirements.txt.",
         ["--only-binary :all:"],
     ),
     "tests/requirements.txt": (
