@@ -24,12 +24,14 @@ LIVE = [name for name in PAGES if "data-run" in (BUILT / f"{name}.html").read_te
 FIRST = "notebooks/01-one-callable-served"
 SECOND = "notebooks/02-three-arguments"
 FOURTH = "notebooks/04-the-http-conversation"
+FIFTH = "notebooks/05-build-an-event-loop"
 
 # Cells that give something else in the page, and why; everything else must be the same.
 DIFFERS = {
     (FIRST, 15): "its site is that of cell 14, which needs threads",
     (SECOND, 10): "in how many pieces bytes come is nobody's promise",
     (FOURTH, 5): "in how many pieces bytes come is nobody's promise",
+    (FIFTH, 24): "how often a loop asks in a tenth of a second is this machine's number",
     (FIRST, 24): "cell 18, which needs a kernel, has uvicorn log more from there on",
 }
 
