@@ -331,7 +331,7 @@ class _Wanted:
 
     def _as_process(self) -> Site:
         template = self.command or servers.COMMANDS[str(self.server)]
-        about = Path(template.split()[0]).name if self.command else self._about()
+        about = Path(template.split()[0].strip("{}")).name if self.command else self._about()
         with contextlib.ExitStack() as undo:
             folder = tempfile.TemporaryDirectory(prefix="asgilive-", ignore_cleanup_errors=True)
             undo.callback(folder.cleanup)

@@ -667,6 +667,11 @@ async def test_any_command(tmp_path):
     assert any("GET /a.txt" in line for line in site.log)
 
 
+async def test_a_command_is_called_by_its_program():
+    async with serve(command="{python} -m http.server {port} --bind 127.0.0.1") as site:
+        assert site.about == "python"
+
+
 async def test_a_command_that_ends_at_once():
     with pytest.raises(StartupFailed, match=r"^out of order$"):
         await serve(command=f"{sys.executable} -c 'print(\"out of order\")' {{port}}")
