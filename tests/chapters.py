@@ -21,6 +21,7 @@ MASKS = {
     r"(127\.0\.0\.1:|127\.0\.0\.1['\"], )\d+": r"\1PORT",
     r"\d+(\.\d+)?\s?(ms|µs|s)\b": "TIME",
     r"\b\d+\.\d+\b": "NUMBER",
+    r"\b(?:(?:\d+|NUMBER|TIME)\s+)*TIME\b": "TIME",  # the marks of an axis
     r"\[Errno \d+\]": "[Errno]",
     r"(?i)(sec-websocket-(key|accept)[\"':, b]+)[\w+/=]+": r"\1KEY",
     r"\b([0-9a-f]{2} ){3,}[0-9a-f]{2}\b": "FRAME",
@@ -32,8 +33,7 @@ def masked(text: str) -> str:
     """A text without what is another at each run, blanks folded."""
     for pattern, word in MASKS.items():
         text = re.sub(pattern, word, text, flags=re.DOTALL)
-    folded = " ".join(text.split())
-    return re.sub(r"\b(?:(?:\d+|NUMBER|TIME) )*TIME\b", "TIME", folded)  # the marks of an axis
+    return " ".join(text.split())
 
 
 @dataclass(frozen=True)
