@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import gc
 import socket
 import string
@@ -528,7 +529,7 @@ async def drive(
     if "type" not in scope:
         raise TypeError('a scope has a type: drive(app, {"type": "http"})')
     kind = str(scope["type"])
-    full = {"type": kind, **SCOPES.get(kind, {}), **scope}
+    full = {"type": kind, **copy.deepcopy(SCOPES.get(kind, {})), **scope}
     if "path" in full:
         full.setdefault("raw_path", str(full["path"]).encode())
     opening = OPENING.get(kind, {"type": kind})

@@ -445,6 +445,15 @@ async def test_what_cannot_be_driven():
         await drive(hello, {})
 
 
+async def test_each_lifespan_in_memory_begins_with_a_state_of_its_own():
+    async def app(scope, receive, send):
+        assert scope["state"] == {}
+        scope["state"]["kept"] = True
+
+    for _ in range(2):
+        assert (await drive(app, {"type": "lifespan"})).ended == "returned"
+
+
 async def test_an_endless_stream_is_cut_off():
     call = await drive(endless, {"type": "http"}, wait=0.1)
     assert call.ended == "waiting"
