@@ -324,6 +324,8 @@ def weigh(page: str, folder: Path, base: str, addresses: list[str]) -> Weight:
 
 
 def kind_of(file: Path) -> str:
-    """Which sum a file belongs to."""
+    """Which sum a file belongs to; the search's index is the book's words, and grows with them."""
+    if file.name == "searchindex.js":
+        return "rest"
     kinds = {".html": "html", ".css": "css_js", ".js": "css_js", ".mjs": "css_js"}
     return "fonts" if file.suffix in {".woff2", ".woff", ".ttf"} else kinds.get(file.suffix, "rest")
