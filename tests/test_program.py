@@ -275,5 +275,5 @@ def test_names_where_there_is_an_await(code, bound, needed, monkeypatch):
 
     monkeypatch.setattr(program.symtable, "symtable", strict)
     found = program._names(ast.parse(code))
-    assert found[0] == bound
+    assert found[0] >= bound  # Python 3.12 counts the variable of a comprehension, too
     assert found[1] >= needed
