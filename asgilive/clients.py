@@ -550,7 +550,7 @@ async def drive(
     async def run() -> None:
         note = lambda what, data=None: conversation.add(what, None, 1, data)  # noqa: E731
         with contextlib.suppress(Exception, SystemExit):  # it is in the recording
-            await recording.observe(app, full, receive, send, note)
+            await recording.observe(app, full, receive, send, note, conversation.began)
 
     task = asyncio.ensure_future(run())
     try:

@@ -42,7 +42,8 @@ class Journal:
 
         async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
             self.calls += 1
-            await observe(app, scope, receive, send, partial(self.note, self.calls), self.done)
+            note = partial(self.note, self.calls)
+            await observe(app, scope, receive, send, note, self.began, self.done)
 
         return recorded
 

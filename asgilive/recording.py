@@ -237,7 +237,7 @@ class Conversation:
             if connection is None:
                 connection = self.connection_of(scope)
             note = partial(self.add, connection=connection, call=next(self._next_call))
-            await observe(app, scope, receive, send, note)
+            await observe(app, scope, receive, send, note, self.began)
 
         return recorded
 
@@ -394,37 +394,37 @@ async def observe(
     receive: Receive,
     send: Send,
     note: Callable[..., Entry],
+    began: float,
     done: Callable[[Entry], None] = lambda entry: None,
 ) -> None:
     """Call `app` and note the call, every message both ways, and how it ended.
 
-    `note` makes an entry as it happens; `done` is told once a receive or send has returned.
+    `note` makes an entry as it happens, its time counted from `began`, so that what ends and what
+    happens are told by one clock; `done` is told once a receive or send has returned.
     """
     note("call", data=snapshot(scope))
     clock = time.perf_counter
 
     async def receive_noted() -> Message:
         entry = note("receive")
-        began = clock()
         try:
             message = await receive()
         except BaseException as error:
             refused(entry, error)
             raise
-        entry.took = clock() - began
+        entry.took = clock() - began - entry.t
         entry.data = snapshot(message)
         done(entry)
         return message
 
     async def send_noted(message: Message) -> None:
         entry = note("send", data=snapshot(message))
-        began = clock()
         try:
             await send(message)
         except BaseException as error:
             refused(entry, error)
             raise
-        entry.took = clock() - began
+        entry.took = clock() - began - entry.t
         done(entry)
 
     def refused(entry: Entry, error: BaseException) -> None:
