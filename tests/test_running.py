@@ -20,7 +20,10 @@ pytestmark = [pytest.mark.pages, pytest.mark.timeout(300)]
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
 PAGES = [TOC["root"], *(each["file"] for part in TOC["parts"] for each in part["chapters"])]
-LIVE = [name for name in PAGES if "data-run" in (BUILT / f"{name}.html").read_text("utf-8")]
+HTML = {name: BUILT / f"{name}.html" for name in PAGES}
+LIVE = [
+    name for name in PAGES if HTML[name].is_file() and "data-run" in HTML[name].read_text("utf-8")
+]
 FIRST = "notebooks/01-one-callable-served"
 SECOND = "notebooks/02-three-arguments"
 FOURTH = "notebooks/04-the-http-conversation"
@@ -68,6 +71,13 @@ def test_each_cell_gives_what_the_kernel_gave(page: b.Browser, book: str, name: 
         if (name, cell.number) not in DIFFERS:
             assert masked(cell.gave) == masked(cell.recorded), f"cell {cell.number}"
     assert page.complaints() == []
+
+
+def test_every_page_is_built() -> None:
+    """Without it a page would be left out above without a word."""
+    missing = [name for name, file in HTML.items() if not file.is_file()]
+    there(f"{', '.join(missing)}: python3 start.py build makes them" if missing else "")
+    assert FIRST in LIVE
 
 
 def test_what_differs_is_there() -> None:
