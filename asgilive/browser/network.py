@@ -12,6 +12,7 @@ and a call that would have to wait raises: both say so in one sentence (`guard`)
 from __future__ import annotations
 
 import errno
+import io
 import itertools
 import os
 import selectors
@@ -53,6 +54,16 @@ CONSTANTS = {
 }
 
 _numbers = itertools.count(1000)  # file descriptors that no file of the page's file system has
+
+
+class _Waiting(io.RawIOBase):
+    """What a blocking client reads from."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _: Any) -> int:
+        raise guard.WouldWait(guard.WAITING)
 
 
 class Network:
@@ -273,8 +284,8 @@ class Socket:
         return len(data)
 
     def makefile(self, *_: Any, **__: Any) -> Any:
-        """Not here: a file would wait for what it reads."""
-        raise guard.WouldWait(guard.WAITING)
+        """A file that says, when it is read, that it would wait."""
+        return io.BufferedReader(_Waiting())
 
     def _room(self) -> int:
         """How many bytes may still come."""
