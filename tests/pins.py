@@ -1,6 +1,9 @@
 """Make the requirements files again from the extras of pyproject.toml.
 
-    python3 tests/pins.py        (needs uv; then read the difference before you commit it)
+    python3 tests/pins.py            what is pinned stays, where the bounds let it
+    python3 tests/pins.py --newest   every pin moves to its newest release
+
+Both need uv; read the difference before you commit it.
 
 Each file holds only what it adds to the one it stands on, so no package is pinned in two places.
 Only the published page's wheels are pinned once more, to the same versions and with their digests:
@@ -11,6 +14,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -65,16 +69,17 @@ SYSTEMS = [
 ]
 
 
-def resolve(extra: str) -> list[str]:
-    """Every package of one extra as `name==version ; marker` lines, from uv."""
+def resolve(extra: str, kept: str) -> list[str]:
+    """Every package of one extra as `name==version ; marker` lines, from uv.
+
+    `kept` are lines of that kind; what they pin stays where nothing speaks against it.
+    """
     command = "uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header"
-    return subprocess.run(
-        [*command.split(), "--extra", extra, "pyproject.toml"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.splitlines()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "pins.txt"
+        file.write_text(kept, "utf-8")
+        run([*command.split(), "--extra", extra, "pyproject.toml", "-o", str(file)], "")
+        return file.read_text("utf-8").splitlines()
 
 
 def check(system: str, python: str) -> None:
@@ -123,6 +128,12 @@ def run(words: list[str], given: str) -> str:
     ).stdout
 
 
+def pinned() -> list[str]:
+    """Every line that pins a package for the book, its servers or its tests."""
+    lines = [line for name in FILES for line in (ROOT / name).read_text("utf-8").splitlines()]
+    return [line for line in lines if "==" in line and not line.startswith("#")]
+
+
 def pins_of(name: str) -> list[str]:
     """The pins of a file, without those for other systems."""
     lines = (ROOT / name).read_text("utf-8").splitlines()
@@ -159,9 +170,10 @@ def main() -> None:
     reasons = {name: f"held by {what}" for name, what in HELD.items()} | bounds()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert {extra for extra, _, _ in FILES.values()} <= set(project["optional-dependencies"])
+    kept = "" if "--newest" in sys.argv[1:] else "\n".join(pinned())
     seen: set[str] = set()
     for name, (extra, what, lines) in FILES.items():
-        pins = [pin for pin in resolve(extra) if name_of(pin) not in seen]
+        pins = [pin for pin in resolve(extra, kept) if name_of(pin) not in seen]
         seen.update(map(name_of, pins))
         write(name, what, lines, [explained(pin, reasons) for pin in pins])
     write(PAGE, "What Python inside the published page has, as wheels.", [], page())
