@@ -24,6 +24,7 @@ from typing import Any
 Server = Callable[..., Awaitable[None]]
 
 GRACE = 1  # seconds that running calls may still take once a server was asked to stop
+PARSER = "h11"  # of HTTP in uvicorn, here and in the page, whatever else is installed
 
 
 class NotInstalled(Exception):
@@ -34,7 +35,7 @@ async def uvicorn(app: Any, sock: socket.socket, **options: Any) -> None:
     """Uvicorn's own parts in its own order, without its signal handlers and its exit."""
     import uvicorn
 
-    options = {"timeout_graceful_shutdown": GRACE, **options}
+    options = {"timeout_graceful_shutdown": GRACE, "http": PARSER, **options}
     config = uvicorn.Config(app, log_config=None, access_log=False, **options)
     config.load()
     server = uvicorn.Server(config)
@@ -189,7 +190,7 @@ def label(name: str, options: Mapping[str, Any]) -> str:
 
 
 def _parser(options: Mapping[str, Any]) -> str:
-    chosen = options.get("http", "auto")
+    chosen = options.get("http", PARSER)
     if isinstance(chosen, str) and chosen != "auto":
         return chosen
     return "httptools" if _installed("httptools") else "h11"
