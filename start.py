@@ -43,7 +43,8 @@ Word = str | Path  # of a command line
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BOOK = [ROOT / "requirements.txt"]
-TESTS = [ROOT / "notebooks" / "requirements-servers.txt", ROOT / "tests" / "requirements.txt"]
+SERVERS = [ROOT / "notebooks" / "requirements-servers.txt"]
+TESTS = [*SERVERS, ROOT / "tests" / "requirements.txt"]
 VERSION = "{}.{}".format(*sys.version_info[:2])
 ROOM = 400  # MB that must be free to install: what stays, and what is unpacked on the way
 MADE_HERE = "asgilive-book"  # the prompt of environments made here; others are never removed
@@ -163,7 +164,8 @@ def key(version: str, files: list[Path]) -> str:
 
 def stamp(venv: Path, files: list[Path]) -> Path:
     """The file, written last, that says which pins are in and how many packages that makes."""
-    return venv / ("book.stamp" if files == BOOK else "tests.stamp")
+    names = ["book", "servers", "tests"]
+    return venv / f"{names[[BOOK, SERVERS, TESTS].index(files)]}.stamp"
 
 
 def complete(venv: Path, version: str, files: list[Path]) -> bool:
@@ -238,7 +240,7 @@ def ready(venv: Path, python: str, version: str, files: list[Path]) -> None:
         return
     config = venv / "pyvenv.cfg"
     by_hand = config.exists() and MADE_HERE not in config.read_text("utf-8")
-    if by_hand or (files == TESTS and complete(venv, version, BOOK)):
+    if by_hand or (files != BOOK and complete(venv, version, BOOK)):
         install(venv, version, files)
     else:
         make(venv, python, version, files)
@@ -307,9 +309,16 @@ def lab(args: argparse.Namespace) -> NoReturn:
 def build(args: argparse.Namespace) -> None:
     """Build the pages into _build/html; a warning is an error.
 
-    To read them, what their cells run on may be missing: that needs a network, once.
+    The servers and frameworks of some chapters are installed first, so that their outputs are
+    whole. To read the pages, these and what cells run on may be missing: they need a network, once.
     """
     environment()
+    try:
+        ready(VENV, sys.executable, VERSION, SERVERS)
+    except Failed as failed:
+        if args.command == "build":
+            raise
+        say("note", f"some outputs will say which server is missing: {reason(str(failed))}")
     book = python_of(VENV).with_name("jupyter-book.exe" if os.name == "nt" else "jupyter-book")
     env = {"ASGILIVE_LIVE": "if-there"} if args.command == "read" else {}
     try:

@@ -6,6 +6,7 @@ installation ends are tried with a stand-in for uv, which makes a small environm
 
 from __future__ import annotations
 
+import argparse
 import ast
 import contextlib
 import json
@@ -332,7 +333,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (house / "_toc.yml").write_text("format: jb-book\nroot: index\n")
     (house / "index.md").write_text("# A cover\n\nOne page.\n")
     (house / "_config.yml").write_text("sphinx: {config: {include_patterns: [index.md]}}\n")
-    done = subprocess.run(command(house, "build"), capture_output=True, text=True)
+    only = [sys.executable, "-c", "import start; start.environment()"]
+    done = subprocess.run(only, cwd=house, capture_output=True, text=True)
     assert done.returncode == 0, done
     return house
 
@@ -433,6 +435,29 @@ def test_read_serves_the_pages(home: Path) -> None:
     with running(home, "read") as (process, port):
         printed(process, "the book is at")
         assert b"One page." in get(f"http://127.0.0.1:{port}/index.html")
+
+
+def test_a_build_has_every_server_for_its_outputs(home: Path) -> None:
+    done = subprocess.run(command(home, "build"), capture_output=True, text=True)
+    assert done.returncode == 0, done
+    [site] = [*home.glob(".venv/lib/*/site-packages"), *home.glob(".venv/Lib/site-packages")]
+    found = {normal(each.name) for each in distributions(path=[str(site)])}
+    assert {"granian", "django", "redis"} <= found
+
+
+def test_reading_goes_without_the_servers_where_no_network_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ready(*_: object) -> None:
+        raise start.Failed("NewConnectionError")
+
+    monkeypatch.setattr(start, "environment", lambda: None)
+    monkeypatch.setattr(start, "ready", ready)
+    monkeypatch.setattr(start, "step", lambda *_, **__: "")
+    start.build(argparse.Namespace(command="read"))
+    assert "some outputs will say which server is missing" in capsys.readouterr().out
+    with pytest.raises(start.Failed):
+        start.build(argparse.Namespace(command="build"))
 
 
 def test_a_warning_stops_the_build(home: Path) -> None:
