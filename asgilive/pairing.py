@@ -630,7 +630,7 @@ def _step(entry: Entry) -> Iterator[Row]:
         yield _arrow(t, "app", "server", role, _type(entry) or "?", why or _detail(entry))
     elif what == "close":
         who, _, error = str(data).partition(": ")
-        text = f"the {who} hangs up" + (f" ({error})" if error else "")
+        text = f"the {who} hangs up" + (f" ({error.partition(':')[0]})" if error else "")
         at = "client" if who == "client" else "server"
         yield {"t": t, "event": text, "at": at, "role": "error" if error else at}
     elif what == "return":

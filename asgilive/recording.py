@@ -348,7 +348,7 @@ class Conversation:
         parts = [self.about.get("server", ""), self.about.get("date", "")]
         if earlier:
             plural = "connection" if earlier == 1 else "connections"
-            parts.append(f"{earlier} earlier {plural}: .connections")
+            parts.append(f"{earlier} earlier {plural} in .connections")
         if self.full:
             parts.append("the recording was full and stopped")
         return ", ".join(part for part in parts if part)

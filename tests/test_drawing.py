@@ -697,6 +697,12 @@ def test_a_verdict_is_a_word_a_sentence_and_folded_hints():
     assert FIGURES["pass"]().text == "pass: 1.1 raw: Two answers came."
 
 
+def test_a_verdict_begins_with_a_capital_unless_with_code():
+    for sentence, begins in [("two", "Two"), ("to_path(1)", "to_path(1)"), ("f(1)", "f(1)")]:
+        html = drawing.verdict(False, "1.1", f"{sentence} gives nothing").html
+        assert f"{begins} gives" in html
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [

@@ -127,7 +127,7 @@ def test_it_stops_at_the_most_entries(monkeypatch):
     assert len(conversation.entries) == 20_000
     assert conversation.full
     assert conversation._caption(1) == (
-        "uvicorn, 2026-11-22, 1 earlier connection: .connections,"
+        "uvicorn, 2026-11-22, 1 earlier connection in .connections,"
         " the recording was full and stopped"
     )
     conversation.clear()
@@ -442,7 +442,7 @@ async def test_it_shows_the_latest_connection():
     conversation = site.conversation
     assert "/third" in repr(conversation)
     assert "/second" not in repr(conversation)
-    assert "2 earlier connections: .connections" in repr(conversation)
+    assert "2 earlier connections in .connections" in repr(conversation)
     assert "<li" in conversation._repr_html_()
     assert "lifespan.startup.complete" in repr(conversation.sequence)
     assert "/second" not in repr(conversation.sequence)

@@ -5,6 +5,7 @@ a link to a server that may be gone: only `data-al-link`. `style/figures.js` ask
 where something answers, adds link, button and preview. Without it the card says "recorded".
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from asgilive.drawing.figure import Figure, captioned, framed
@@ -97,10 +98,16 @@ def verdict(
     html = (
         f'<section class="al al-fig al-check {kind}" aria-label="Check {quoted(exercise)}"><div>'
         f'<p class="al-said"><b>{word}</b> <span><small>{escape(exercise)}</small> '
-        f"{prose(sentence[:1].upper() + sentence[1:])}</span></p>{steps if folds else ''}"
+        f"{prose(_begun(sentence))}</span></p>{steps if folds else ''}"
         f'<div class="al-evidence">{seen}</div></div></section>'
     )
     return Figure(html, "\n".join(_verdict_text(word, exercise, sentence, hints, evidence)))
+
+
+def _begun(sentence: str) -> str:
+    """A sentence with its capital; a name out of code keeps its own: `to_path('/')` gives …"""
+    code = re.match(r"\w*[_(\[.=]", sentence)
+    return sentence if code else sentence[:1].upper() + sentence[1:]
 
 
 def _fold(name: str, inner: str) -> str:
