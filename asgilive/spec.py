@@ -15,15 +15,19 @@ from __future__ import annotations
 import csv
 import difflib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from asgilive import drawing, rules
 from asgilive.recording import App
+
+if TYPE_CHECKING:
+    from asgilive.probes.grid import Grid
+    from asgilive.probes.scenario import Scenario
 
 _DATA = Path(__file__).parent / "data"
 _SITE = "https://asgi.readthedocs.io/en/latest/"
@@ -181,6 +185,31 @@ class Spec(ModuleType):
         """
         return rules.machine(protocol)
 
+    async def survey(
+        self,
+        servers: Sequence[Any],
+        rows: str = "all",
+        probes: Iterable[Scenario] | None = None,
+    ) -> Grid:
+        """What some servers make of some statements, by live experiment: a grid of verdicts.
+
+        `servers` are names ("uvicorn", "hypercorn", "daphne", "granian", "gunicorn"), command
+        lines with {app} and {port}, or servers of your own; `rows` is as in `rows`, or "all":
+        what binds servers. `probes` are asked in place of the book's. Taught in chapter 13.
+        """
+        from asgilive.probes.survey import survey
+
+        return await survey(servers, rows, probes)
+
+    def probe(self, *ids: str, **about: Any) -> Callable[[App], Scenario]:
+        """Make an experiment of an application; its `.judge` decides these statements.
+
+        Raises NoStatement for an id that the table does not have. Taught in chapter 13.
+        """
+        from asgilive.probes.scenario import own
+
+        return own([self[id].id for id in ids], **about)
+
     def _range(self, word: str) -> list[Statement]:
         if word.upper() in _PARTS:
             return [s for s in self if s.id[0] == word.upper()]
@@ -204,7 +233,7 @@ class Spec(ModuleType):
         return repr(self._figure())
 
     def __dir__(self) -> list[str]:
-        return ["key", "links", "lint", "machine", "rows"]
+        return ["key", "links", "lint", "machine", "probe", "rows", "survey"]
 
 
 def _part(letter: str, statements: list[Statement]) -> tuple[str, ...]:

@@ -1,0 +1,24 @@
+"""The specification by experiment: probes that decide its statements on any ASGI server.
+
+grid = await spec.survey(["uvicorn", "hypercorn"], rows="C16 H20-H31")
+
+notes.py, seen.py     the evidence: what the application noted, what the client kept
+scenario.py           an experiment and its judges
+core, http, …         the experiments
+application.py        all of them as one ASGI application
+visit.py              all of them as one client
+columns.py, tls.py    the servers, and how each is started
+running.py, survey.py an experiment on a server; all of them on many
+grid.py, report.py    the verdicts, and how they are shown
+"""
+
+from __future__ import annotations
+
+from asgilive.probes.scenario import SCENARIOS
+
+__all__ = ["OPEN", "SCENARIOS"]
+
+# What no experiment decides, and why.
+OPEN: dict[str, str] = {}
+
+from asgilive.probes import http  # noqa: E402, F401

@@ -1,0 +1,113 @@
+"""The servers that are probed, and how each is told what a probe needs.
+
+A column is a server with its options: a command line with {app} and {port}, or the reader's own
+`async def server(app, sock)`. What a command cannot be told, it is not asked: the statements that
+need it are not applicable there.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asgilive import servers
+from asgilive.servers import Server
+
+_TLS = {  # {cert} and {key} are PEM files, {bundle} has both; the key is PKCS #8
+    "uvicorn": "--ssl-certfile {cert} --ssl-keyfile {key}",
+    "hypercorn": "--certfile {cert} --keyfile {key}",
+    "granian": "--ssl-certificate {cert} --ssl-keyfile {key}",
+    "gunicorn": "--certfile {cert} --keyfile {key} --http-protocols h2,h1",
+}
+_ROOT = {
+    "uvicorn": "--root-path /api",
+    "hypercorn": "--root-path /api",
+    "daphne": "--root-path /api",
+    "gunicorn": "--root-path /api",
+    "granian": "--url-path-prefix /api",
+}
+_QUIET = {"uvicorn": "--log-level info"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A server as the survey starts it.
+
+    `command` has {app} and {port}; `more` are the options for TLS ("tls"), for a root path of /api
+    ("root") and for two workers ("workers"), each a piece of command line or, for "tls", a whole
+    one. `own` is a server of this process instead.
+    """
+
+    name: str
+    command: str = ""
+    packages: tuple[str, ...] = ()
+    more: Mapping[str, str] = field(default_factory=dict)
+    own: Server | None = None
+
+    def words(self, place: str, **values: object) -> list[str] | None:
+        """The command line for a place, filled in; None where this server has no such place."""
+        if place in ("plain", "life"):
+            return servers.command(self.command, {}, **values)
+        extra = self.more.get(place)
+        if extra is None:
+            return None
+        whole = extra if "{app}" in extra else f"{self.command} {extra}"
+        return servers.command(whole, {}, **values)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The packages at work and their versions."""
+        return {name: importlib.metadata.version(name) for name in self.packages}
+
+
+def _known() -> dict[str, Column]:
+    plain = {
+        name: text.replace(" --workers {workers}", "") for name, text in servers.COMMANDS.items()
+    }
+    found = {}
+    for name, command in plain.items():
+        more = {"workers": "--workers 2"} if "{workers}" in servers.COMMANDS[name] else {}
+        more |= {"root": _ROOT[name]}
+        if name in _TLS:
+            more["tls"] = _TLS[name]
+        if name == "daphne":
+            more["tls"] = (
+                "{python} -m daphne -e ssl:{port}:privateKey={key}:certKey={cert}"
+                ":interface=127.0.0.1 {app}"
+            )
+        found[name] = Column(name, command, (name,), more)
+    h11 = found.pop("uvicorn")
+    for parser in ("h11", "httptools"):
+        name = f"uvicorn-{parser}"
+        command = f"{h11.command} --loop asyncio --http {parser}".replace(" --no-access-log", "")
+        found[name] = Column(name, command, ("uvicorn", parser), h11.more)
+    names = ["uvicorn-h11", "uvicorn-httptools", "hypercorn", "daphne", "granian", "gunicorn"]
+    return {name: found[name] for name in names}
+
+
+KNOWN = _known()
+
+
+def column(server: str | Server | Column) -> Column:
+    """The column of a server: a name of the book, a command line, or a server of one's own.
+
+    Raises ValueError for another name, NotInstalled where a package is missing.
+    """
+    if isinstance(server, Column):
+        return server
+    if not isinstance(server, str):
+        return Column(getattr(server, "__name__", "own"), own=server)
+    if "{app}" in server and "{port}" in server:
+        return Column(Path(shlex.split(server)[0]).name, server)
+    name = "uvicorn-h11" if server == "uvicorn" else server
+    if name not in KNOWN:
+        raise ValueError(
+            f"no server is called {server!r}: there are {', '.join(KNOWN)}, a command line with"
+            " {app} and {port}, and any `async def server(app, sock)`"
+        )
+    for package in KNOWN[name].packages:
+        servers.find(package) if package in servers.COMMANDS else None
+    return KNOWN[name]
