@@ -17,7 +17,7 @@ from typing import Any
 from asgilive import probes
 from asgilive._worker import end_with
 from asgilive.probes.notes import Writer
-from asgilive.recording import Receive, Scope, Send
+from asgilive.recording import App, Receive, Scope, Send
 
 _PLACE = re.compile(r"/([a-z][a-z0-9_]*)/([0-9a-f]+)")
 
@@ -49,6 +49,19 @@ def _which(scope: Scope) -> tuple[str, str]:
     return "", ""
 
 
+def legacy(app: App) -> Any:
+    """The application as ASGI 2 had it: called with the scope, then awaited with the channels."""
+
+    class Legacy:
+        def __init__(self, scope: Scope) -> None:
+            self.scope = scope
+
+        async def __call__(self, receive: Receive, send: Send) -> None:
+            await app(self.scope, receive, send)
+
+    return Legacy
+
+
 def watch(parent: int) -> None:
     """End with the process that wanted this one."""
     threading.Thread(target=end_with, args=[parent], name="asgilive", daemon=True).start()
@@ -56,5 +69,6 @@ def watch(parent: int) -> None:
 
 if "ASGILIVE_NOTES" in os.environ:
     app = Application(Path(os.environ["ASGILIVE_NOTES"]), os.environ.get("ASGILIVE_LIFE", "life"))
+    two = legacy(app)
     if sys.platform != "win32":  # there os.kill(pid, 0) would end it
         watch(int(os.environ["ASGILIVE_PARENT"]))

@@ -17,17 +17,19 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from asgilive import hosting, servers
 from asgilive.probes import tls
-from asgilive.probes.application import Application
+from asgilive.probes.application import Application, legacy
 from asgilive.probes.columns import Column
 from asgilive.probes.notes import Notebook
 from asgilive.probes.scenario import Scenario
 from asgilive.probes.seen import Seen
 from asgilive.probes.visit import Place, Visit
 
-AT_ONCE = 8  # scenarios at a time
+AT_ONCE = 8  # scenarios at a time on one server
+LIVES_AT_ONCE = 2  # servers of their own
 LIMIT = 12.0  # seconds for one scenario
 HERE = str(Path(__file__).resolve().parent.parent.parent)
 
@@ -65,12 +67,19 @@ class Runner:
         for one in chosen:
             places.setdefault(one.place, []).append(one)
         for name, group in places.items():
-            if name == "life":
-                for one in group:
-                    found[one.name] = await self._life(one)
-            else:
-                found |= await self._group(name, group)
+            run = self._lives(group) if name == "life" else self._group(name, group)
+            found |= await run
         return found
+
+    async def _lives(self, group: list[Scenario]) -> dict[str, Seen]:
+        free = asyncio.Semaphore(LIVES_AT_ONCE)
+
+        async def one(each: Scenario) -> Seen:
+            async with free:
+                return await self._life(each)
+
+        seen = await asyncio.gather(*map(one, group))
+        return {one.name: each for one, each in zip(group, seen, strict=True)}
 
     async def _group(self, place: str, group: list[Scenario]) -> dict[str, Seen]:
         try:
@@ -114,12 +123,15 @@ class Runner:
         """A scenario with a server of its own, started, visited and stopped."""
         seen = Seen(self.column.name)
         try:
-            async with self.started("life", one.name, seen) as running:
+            async with self.started("life", one, seen) as running:
                 visit = Visit(running.place, one.name)
+                seen.wires = visit.wires
                 async with asyncio.timeout(LIMIT):
                     await one.ask(visit)
+                    await self._settle(one, running, visit)
                 visit.end()
-                seen.wires, seen.said = visit.wires, seen.said | visit.said
+                seen.said |= visit.said
+                seen.calls = running.notebook.calls(visit.serial)
         except (NoPlace, servers.NotInstalled) as error:
             seen.impossible = str(error)
         except hosting.StartupFailed as error:
@@ -130,13 +142,13 @@ class Runner:
 
     @contextlib.asynccontextmanager
     async def started(
-        self, place: str, life: str = "life", seen: Seen | None = None
+        self, place: str, one: Scenario | None = None, seen: Seen | None = None
     ) -> AsyncIterator[Running]:
         """The server, running; it is stopped in the end. What its life left goes into `seen`."""
         with tempfile.TemporaryDirectory(prefix="asgilive-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
             notebook = Notebook(folder / "notes")
-            running = self._make(place, life, folder, notebook)
+            running = self._make(place, one, folder, notebook)
             began = time.perf_counter()
             try:
                 await running.host.start()
@@ -154,7 +166,9 @@ class Runner:
                     seen.calls = [*notebook.calls("life"), *seen.calls]
                     seen.log = list(running.host.log)
 
-    def _make(self, place: str, life: str, folder: Path, notebook: Notebook) -> Running:
+    def _make(self, place: str, one: Scenario | None, folder: Path, notebook: Notebook) -> Running:
+        life = one.name if one else "life"
+        two = one is not None and one.legacy
         sock = socket.create_server(("127.0.0.1", 0))
         port = sock.getsockname()[1]
         tls_of = tls.client if place == "tls" else None
@@ -163,14 +177,16 @@ class Runner:
             if place not in ("plain", "life"):
                 sock.close()
                 raise NoPlace(f"a server of one's own is started plainly, not for {place}")
-            app = Application(notebook.path, life, self.scenarios)
+            app: Any = Application(notebook.path, life, self.scenarios)
+            app = legacy(app) if two else app
             serve = servers.bound(self.column.own, app, {})
             name = f"asgilive probe :{port}"
             host = hosting.ThreadHost(name, sock, serve, unseen=hosting.UNSEEN)
             return Running(where, notebook, host)
         sock.close()
         values = {"cert": tls.files().cert, "key": tls.files().key} if place == "tls" else {}
-        told = {"app": "asgilive.probes.application:app", "port": port, "python": sys.executable}
+        target = f"asgilive.probes.application:{'two' if two else 'app'}"
+        told = {"app": target, "port": port, "python": sys.executable}
         words = self.column.words(place, **told, **values)
         if words is None:
             raise NoPlace(f"no option of {self.column.name} is known for {place}")

@@ -45,15 +45,22 @@ class Unclear(Exception):
 
 
 class Scenario:
-    """One experiment with a server. `patience` is in seconds: how long the application may go on
-    after the client has done its part.
+    """One experiment with a server.
+
+    `place` says what server it needs: "plain", the one that all share; one with TLS ("tls"), with
+    a root path of /api ("root") or with two workers ("workers"); or "life", one of its own.
+    `patience` is in seconds: how long the application may go on after the client has done its
+    part. `legacy` gives the server the application in the form of ASGI 2.
     """
 
-    def __init__(self, app: App, name: str, place: str, patience: float) -> None:
+    def __init__(
+        self, app: App, name: str, place: str, patience: float, legacy: bool = False
+    ) -> None:
         self.app = app
         self.name = name
         self.place = place
         self.patience = patience
+        self.legacy = legacy
         self.ask: Client = _get
         self.judges: dict[str, Judge] = {}
         self.ids: list[str] = []
@@ -91,14 +98,16 @@ class Scenario:
 SCENARIOS: dict[str, Scenario] = {}
 
 
-def scenario(*, place: str = "plain", patience: float = 1.0) -> Callable[[App], Scenario]:
+def scenario(
+    *, place: str = "plain", patience: float = 1.0, legacy: bool = False
+) -> Callable[[App], Scenario]:
     """Make a scenario of an application, named after it, that every survey runs."""
 
     def make(app: App) -> Scenario:
         name = getattr(app, "__name__", "")
         assert name not in SCENARIOS, name
         assert place in PLACES, place
-        made = SCENARIOS[name] = Scenario(app, name, place, patience)
+        made = SCENARIOS[name] = Scenario(app, name, place, patience, legacy)
         return made
 
     return make
