@@ -39,6 +39,15 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Bits:
+    """A field of a frame: `size` bits from bit `start` of the frame on."""
+
+    name: str
+    start: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """The bytes [start, end) of one direction and what they are.
 
@@ -266,6 +275,26 @@ def frame(data: bytes, at: int) -> tuple[Frame, int, int] | None:
     payload = data[begin : begin + length]
     found = Frame(bool(first & 0x80), first & 0x0F, masked, unmask(payload, key))
     return found, begin, begin + length
+
+
+def bits(data: bytes) -> Iterator[Bits]:
+    """The fields of a whole frame, in order (RFC 6455, section 5.2; of a close frame 5.5.1)."""
+    yield from (Bits("FIN", 0, 1), Bits("RSV", 1, 3), Bits("opcode", 4, 4), Bits("MASK", 8, 1))
+    at = 9
+    for name, size in _rest(data):
+        if size:
+            yield Bits(name, at, size)
+        at += size
+
+
+def _rest(data: bytes) -> Iterator[tuple[str, int]]:
+    """What stands behind the bit MASK: fields, and how many bits each has here."""
+    wide = {126: 16, 127: 64}.get(data[1] & 0x7F, 0)
+    key = 32 * (data[1] >> 7)
+    left = 8 * len(data) - 16 - wide - key
+    code = 16 if data[0] & 0x0F == 8 and left >= 16 else 0
+    yield from (("length", 7), ("long length", wide), ("key", key), ("code", code))
+    yield "reason" if code else "payload", left - code
 
 
 def unmask(payload: bytes, key: bytes) -> bytes:

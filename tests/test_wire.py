@@ -207,6 +207,34 @@ def test_reserved_opcode_has_a_name():
     assert wire.frames(b"\x83\x00")[0].frame.name == "opcode 3"
 
 
+GREETING = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"  # RFC 6455, 5.7
+
+
+@pytest.mark.parametrize(
+    ("data", "sizes"),
+    [
+        (
+            GREETING,
+            {"FIN": 1, "RSV": 3, "opcode": 4, "MASK": 1, "length": 7, "key": 32, "payload": 40},
+        ),
+        (b"\x89\x00", {"FIN": 1, "RSV": 3, "opcode": 4, "MASK": 1, "length": 7}),
+        (b"\x82\x7e\x01\x00" + bytes(256), {"long length": 16, "payload": 2048}),
+        (b"\x82\x7f" + (70_000).to_bytes(8, "big") + bytes(70_000), {"long length": 64}),
+        (b"\x88\x05\x0f\xa1bye", {"code": 16, "reason": 24}),
+        (b"\x88\x02\x03\xe8", {"code": 16}),
+        (b"\x88\x00", {"MASK": 1, "length": 7}),
+    ],
+)
+def test_bits_of_a_frame(data, sizes):
+    found = list(wire.bits(data))
+    assert [f.start for f in found] == [sum(f.size for f in found[:n]) for n in range(len(found))]
+    assert sum(f.size for f in found) == 8 * len(data)
+    named = {f.name: f.size for f in found}
+    assert named.items() >= sizes.items()
+    assert len(sizes) < 5 or named == sizes
+    assert ("reason" in named) == (b"bye" in data)
+
+
 def test_unmask():
     assert wire.unmask(b"\x7f\x9f\x4d\x51\x58", b"\x37\xfa\x21\x3d") == b"Hello"  # RFC 6455, 5.7
     assert wire.unmask(b"as it is", b"") == b"as it is"
@@ -305,3 +333,7 @@ def test_any_frames(data):
     spans = wire.frames(data)
     assert covered(data, spans)
     assert all(s.frame.payload is not None for s in spans if s.part == "frame")
+    for span in (s for s in spans if s.part == "frame"):
+        assert sum(f.size for f in wire.bits(data[span.start : span.end])) == 8 * (
+            span.end - span.start
+        )
