@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -149,6 +150,12 @@ EXTENSIONS: Mapping[str, tuple[str, str]] = {
     "websocket.http.response.body": ("websocket.http.response", "X01"),
 }
 
+# Keys that a version of HTTP and WebSocket brought; an older server does not know them.
+NEWER: Mapping[tuple[str, str], tuple[int, int]] = {
+    ("websocket.accept", "headers"): (2, 1),
+    ("websocket.close", "reason"): (2, 3),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -227,6 +234,7 @@ class Walk:
     def __init__(self, scope: Scope) -> None:
         self.protocol = str(scope.get("type"))
         self.offered = scope.get("extensions") or {}
+        self.version = str((scope.get("asgi") or {}).get("spec_version", "2.0"))
         self.table = TABLES.get(self.protocol, ())
         self.state = self.table[0].state if self.table else ""
         self.gone = False
@@ -269,6 +277,15 @@ class Walk:
         else:
             yield from self._not_now(message["type"], message)
             yield from faults_inside(message)
+            yield from self._too_new(message)
+
+    def _too_new(self, message: Message) -> Iterator[tuple[str, str]]:
+        """Keys that came after the version that this server speaks."""
+        known = tuple(int(digits) for digits in re.findall(r"\d+", self.version))
+        for (type, key), version in NEWER.items():
+            if message["type"] == type and message.get(key) and known < version:
+                since = ".".join(map(str, version))
+                yield "W39", f"{key} of {type} is of {since}, and this server speaks {self.version}"
 
     def _not_now(self, type: str, message: Message) -> Iterator[tuple[str, str]]:
         name, rule = EXTENSIONS.get(type, ("", ""))

@@ -151,6 +151,31 @@ async def test_what_the_server_does_not_offer():
     assert strict.findings[0].rule == "X22"
 
 
+@pytest.mark.parametrize(
+    ("asgi", "broken"),
+    [
+        ({"version": "3.0"}, ["W39"]),
+        ({"version": "3.0", "spec_version": "2.0"}, ["W39"]),
+        ({"version": "3.0", "spec_version": "2.1"}, []),
+        ({"version": "3.0", "spec_version": "2.10"}, []),
+        (None, ["W39"]),
+    ],
+)
+async def test_a_key_that_the_server_does_not_know_yet(asgi, broken):
+    named = {**ACCEPT, "headers": [(b"a", b"b")]}
+    strict = Lint(sending(named, CLOSE))
+    await drive(strict, {"type": "websocket", "asgi": asgi})
+    assert [finding.rule for finding in strict.findings] == broken
+
+
+async def test_a_newer_key_without_a_value_says_nothing():
+    strict = Lint(sending({**ACCEPT, "headers": []}, {**CLOSE, "reason": "bye"}))
+    call = await drive(strict, {"type": "websocket", "asgi": {"spec_version": "2.0"}})
+    assert call.error.endswith(
+        "reason of websocket.close is of 2.3, and this server speaks 2.0 (W39)"
+    )
+
+
 async def test_an_app_whose_client_has_gone_owes_nothing():
     strict = Lint(sending())
     call = await drive(strict, {"type": "http"}, [{"type": "http.disconnect"}])
@@ -247,6 +272,7 @@ def test_every_rule_is_in_the_specification():
     named += [rule for rule, _ in rules.UNFINISHED.values() if rule]
     named += [*rules.IGNORED.values(), *rules.KEPT_OUT.values()]
     named += [rule for _, rule in rules.EXTENSIONS.values()]
+    assert all(key in [k["key"] for k in rules.shapes()[type]] for type, key in rules.NEWER)
     assert [rule for rule in named if rule not in spec] == []
 
 
