@@ -747,7 +747,8 @@ def _(seen: Seen) -> bool | str:
     names = [name for name, _ in _named(seen, b"transfer-encoding", b"content-length")]
     if len(names) > 1:
         return "the head has both a length and a transfer-encoding"
-    return seen.reply.body == b"hello" or f"the client has {seen.wire.received[-40:]!r}"
+    whole = seen.reply.body == b"hello" and seen.reply.ended == "complete"
+    return whole or f"the client has {seen.wire.received[-40:]!r}, {seen.reply.ended}"
 
 
 @scenario(patience=8.0)

@@ -163,14 +163,15 @@ class Say:
     def send(self, send: Send) -> Send:
         """`send`, noted."""
 
-        async def noted(message: Message) -> None:
+        async def noted(message: Message) -> Any:
             self.note("sending", message)
             try:
-                await send(message)
+                returned: Any = await send(message)  # type: ignore[func-returns-value]
             except Exception as error:
                 self.note("refused", classes(error))
                 raise
             self.note("sent")
+            return returned
 
         return noted
 

@@ -38,7 +38,7 @@ class Connection:
         with contextlib.suppress(OSError):
             await self.line.write(data)
 
-    async def read(self, *, until: bytes = b"", wait: float = 1.0) -> bytes:
+    async def read(self, *, until: bytes = b"", wait: float = 3.0) -> bytes:
         """Bytes up to `until`, or whatever comes next; b"" when none came within `wait` seconds,
         or none will come: `wire.ended` tells which.
         """
@@ -58,7 +58,7 @@ class Connection:
             got += data
         return got
 
-    async def reply(self, wait: float = 1.0) -> bytes:
+    async def reply(self, wait: float = 3.0) -> bytes:
         """The whole answer to a request: to its end by its own framing, or what came of it."""
         got = b""
         while not self.wire.complete and (data := await self.read(wait=wait)):
