@@ -141,7 +141,14 @@ class Site:
                 self.conversation.bring()
             self._folder.cleanup()
 
-    def _figure(self) -> drawing.Figure:
+    def show(self, path: str = "/") -> drawing.Figure:
+        """The card, with a frame in which the reader's browser shows this path of the site.
+
+        The frame comes where the site answers; a recorded card has none. Taught in chapter 9.
+        """
+        return self._card(path)
+
+    def _card(self, preview: str | None = None) -> drawing.Figure:
         up = self.running
         facts = [("at" if up else "was at", self.url), ("server", self.about)]
         facts += [("process", self._hosts[0].owner), ("lifespan", self.lifespan)]
@@ -152,14 +159,15 @@ class Site:
             "running" if up else "stopped",
             facts,
             link=self.link if up else None,
+            preview=preview,
             log=self.log,
         )
 
     def _repr_html_(self) -> str:
-        return self._figure()._repr_html_()
+        return self._card()._repr_html_()
 
     def __repr__(self) -> str:
-        return repr(self._figure())
+        return repr(self._card())
 
 
 Serving = Later[Site]

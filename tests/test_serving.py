@@ -825,6 +825,14 @@ async def test_the_card(here):
     )
 
 
+async def test_a_card_that_shows_a_path(here):
+    async with serve(hello) as site:
+        assert 'data-al-preview="/hello?x=1"' in site.show("/hello?x=1").html
+        assert 'data-al-preview="/"' in site.show().html
+        assert site.show().text == repr(site)
+    assert "data-al-preview" not in site.show().html
+
+
 async def test_the_card_of_a_process(here):
     async with serve("some_apps:hello", workers=1, record=True) as site:
         assert f"{site.pid}, its own" in repr(site)
