@@ -10,7 +10,8 @@ from __future__ import annotations
 import importlib.metadata
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from asgilive import servers
@@ -56,6 +57,22 @@ class Column:
             return None
         whole = extra if "{app}" in extra else f"{self.command} {extra}"
         return servers.command(whole, {}, **values)
+
+    def in_thread(self) -> Column:
+        """The same server in a thread of this process, which sees what a notebook defines.
+
+        Raises ValueError where there is no such form.
+        """
+        name = self.packages[0] if self.packages else ""
+        if self.own is not None:
+            return self
+        if name not in servers.IN_THREAD:
+            raise ValueError(
+                f"{self.name} runs in a process of its own, which does not see a probe of this"
+                " notebook, and the page has none: take uvicorn, hypercorn or a server of your own"
+            )
+        parser = {"http": self.packages[1]} if self.packages[1:] else {}
+        return replace(self, own=partial(servers.IN_THREAD[name], **parser))
 
     @property
     def versions(self) -> dict[str, str]:
@@ -108,6 +125,5 @@ def column(server: str | Server | Column) -> Column:
             f"no server is called {server!r}: there are {', '.join(KNOWN)}, a command line with"
             " {app} and {port}, and any `async def server(app, sock)`"
         )
-    for package in KNOWN[name].packages:
-        servers.find(package) if package in servers.COMMANDS else None
-    return KNOWN[name]
+    servers.find(KNOWN[name].packages[0])
+    return replace(KNOWN[name], name=server)

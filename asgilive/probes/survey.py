@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -26,10 +27,11 @@ async def survey(
     """The verdicts of some rows of the specification on some servers, by live experiment.
 
     `rows` is as in `spec.rows`, or "all": every statement that binds servers. `scenarios` are
-    asked in place of the book's own.
+    asked in place of the book's own; no other process knows them, so servers run in threads then,
+    as they do in the page. Raises ValueError for a server that has no such form.
     """
-    wanted = [s for s in (spec if rows == "all" else spec.rows(rows)) if s.actor in SERVERS]
     asked = list(probes.SCENARIOS.values() if scenarios is None else scenarios)
+    wanted = _wanted(rows, asked, own=scenarios is not None)
     ids = {statement.id for statement in wanted}
     chosen = [one for one in asked if ids & set(one.judges)]
     free = asyncio.Semaphore(COLUMNS_AT_ONCE)
@@ -41,8 +43,18 @@ async def survey(
         return [judged(each, statement, chosen, seen) for statement in wanted]
 
     found = [column(each) for each in columns]
+    if scenarios is not None or sys.platform == "emscripten":
+        found = [each.in_thread() for each in found]
     results = await asyncio.gather(*map(one, found))
     return Grid(found, wanted, [result for each in results for result in each])
+
+
+def _wanted(rows: str, scenarios: list[Scenario], *, own: bool) -> list[Statement]:
+    """The statements to decide: what binds servers, or what a reader's own experiments judge."""
+    if own:
+        ids = {id for one in scenarios for id in one.judges}
+        return [s for s in (spec if rows == "all" else spec.rows(rows)) if s.id in ids]
+    return [s for s in (spec if rows == "all" else spec.rows(rows)) if s.actor in SERVERS]
 
 
 SERVERS = ("server", "both")
