@@ -6,8 +6,6 @@
 """
 
 import asyncio
-import heapq
-import itertools
 import selectors
 import socket
 import sys
@@ -67,21 +65,20 @@ class Loop:
     def __init__(self, selector=None):
         self.selector = selector or Asking()
         self.ready, self.timers = deque(), []
-        self.numbers = itertools.count()
 
     def create_task(self, coro):
         return Task(coro, self)
 
     def call_later(self, seconds, wake):
-        entry = time.monotonic() + seconds, next(self.numbers), wake
-        heapq.heappush(self.timers, entry)
+        self.timers.append((time.monotonic() + seconds, wake))
+        self.timers.sort(key=lambda timer: timer[0])
 
     def run_once(self):
         for key, _ in self.selector.select(self.pause()):
             self.selector.unregister(key.fileobj)
             self.ready.append(key.data)
         while self.timers and self.timers[0][0] <= time.monotonic():
-            self.ready.append(heapq.heappop(self.timers)[-1])
+            self.ready.append(self.timers.pop(0)[1])
         for _ in range(len(self.ready)):
             self.ready.popleft()()
 
