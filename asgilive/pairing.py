@@ -116,6 +116,21 @@ def crossing(entry: Entry, zero: float) -> Row:
     }
 
 
+def bits(data: bytes, frame: wire.Frame) -> list[Row]:
+    """A frame, its bytes and what they say, as fields for `drawing.frame`."""
+    said, notes = _said_by_bits(data, frame), _notes(data, frame)
+    return [
+        {
+            "name": found.name,
+            "start": found.start,
+            "size": found.size,
+            "text": said.get(found.name, ""),
+            "notes": notes[found.start // 8 :][: found.size // 8],
+        }
+        for found in wire.bits(data)
+    ]
+
+
 def shown(value: Any) -> str:
     """A value as Python writes it, with double quotes as in the book's code."""
     if isinstance(value, str | bytes):
@@ -668,3 +683,37 @@ def _detail(entry: Entry) -> str:
             text = shown(message[key])
             return f"{key} {text}" if len(text) < 40 else f"{key} {text[:36]}…"
     return ""
+
+
+# -- the bits of a frame
+
+
+def _said_by_bits(data: bytes, frame: wire.Frame) -> dict[str, str]:
+    count = len(frame.payload)
+    size = f"{count:,} byte{'s' * (count != 1)} of payload"
+    short = data[1] & 0x7F
+    wide = {126: 2, 127: 8}.get(short)
+    return {
+        "FIN": "the last frame of its message" if frame.fin else "more frames follow",
+        "RSV": "an extension, such as compression" if data[0] & 0x70 else "no extension",
+        "opcode": f"{frame.opcode}: {frame.name}",
+        "MASK": "a key follows" if frame.masked else "no key",
+        "length": f"{short}: the next {wide} bytes say it" if wide else size,
+        "long length": size,
+        "code": str(int.from_bytes(frame.payload[:2], "big")),
+    }
+
+
+def _notes(data: bytes, frame: wire.Frame) -> list[str]:
+    """A word for each byte of the key, and for those of the payload that a figure shows."""
+    begin = len(data) - len(frame.payload)
+    key = data[begin - 4 : begin] if frame.masked else b""
+    head = [""] * (begin - len(key))
+    pieces = enumerate(zip(data[begin:], frame.payload[:LONG_SHOWN], strict=False))
+    return [*head, *(f"{b:02x}" for b in key), *(_note(*pair, key, n) for n, pair in pieces)]
+
+
+def _note(raw: int, byte: int, key: bytes, place: int) -> str:
+    """A byte of the payload: how it is unmasked, and its letter."""
+    sign = f" {chr(byte)}" if 0x20 < byte < 0x7F else ""
+    return f"{raw:02x} ^ {key[place % 4]:02x} = {byte:02x}{sign}" if key else f"{byte:02x}{sign}"

@@ -121,6 +121,30 @@ class Call:
         return repr(self._figure())
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Framed:
+    """A WebSocket frame that crossed: `data` are its bytes, `at` their place in their direction.
+
+    It shows as its bits.
+    """
+
+    way: Literal["in", "out"]
+    at: int
+    data: bytes
+    frame: wire.Frame
+
+    def _figure(self) -> drawing.Figure:
+        sender = "client" if self.way == "in" else "server"
+        title = f"A {self.frame.name} frame of the {sender}, bit by bit"
+        return drawing.frame(self.data, pairing.bits(self.data, self.frame), title=title)
+
+    def _repr_html_(self) -> str:
+        return self._figure()._repr_html_()
+
+    def __repr__(self) -> str:
+        return repr(self._figure())
+
+
 @dataclass(slots=True)
 class Connection:
     """One TCP connection as the server saw it: a view."""
@@ -152,6 +176,16 @@ class Connection:
         """The server's bytes, cut where their meaning changes."""
         return pairing.cut(self).spans_out
 
+    @property
+    def frames_in(self) -> list[Framed]:
+        """The WebSocket frames that the client sent."""
+        return _framed("in", self.bytes_in, self.spans_in)
+
+    @property
+    def frames_out(self) -> list[Framed]:
+        """The WebSocket frames that the server sent."""
+        return _framed("out", self.bytes_out, self.spans_out)
+
     def add(self, entry: Entry) -> None:
         """Take the next entry on the wire."""
         self.entries.append(entry)
@@ -159,6 +193,10 @@ class Connection:
             self.opened = entry.t
         elif entry.what == "close":
             self.closed, self.closed_by = entry.t, entry.data
+
+
+def _framed(way: Literal["in", "out"], data: bytes, spans: list[wire.Span]) -> list[Framed]:
+    return [Framed(way, s.start, data[s.start : s.end], s.frame) for s in spans if s.frame]
 
 
 class Conversation:

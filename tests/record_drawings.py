@@ -2,8 +2,8 @@
 
     python -m tests.record_drawings
 
-writes `tests/data/*.json`: rows and steps as `asgilive.drawing` takes them, bytes written as
-`{"bytes": latin-1 text}`. Run it again when the shape of a row changes.
+writes `tests/data/*.json`: rows and steps as `asgilive.drawing` takes them, frames with their
+fields, bytes written as `{"bytes": latin-1 text}`. Run it again when the shape of a row changes.
 """
 
 import asyncio
@@ -69,7 +69,10 @@ def keep(name: str, site: Any) -> None:
     conversation = site.conversation
     latest = conversation.connections[-1]
     entries = [e for e in conversation.entries if e.connection == latest.number]
+    framed = [*latest.frames_in, *latest.frames_out]
     found = {"rows": pairing.rows(latest), "steps": pairing.steps(entries)}
+    if framed:
+        found["frames"] = [(f.data, pairing.bits(f.data, f.frame)) for f in framed]
     text = json.dumps(plain(found), indent=1, ensure_ascii=False)
     (DATA / f"{name}.json").write_text(text + "\n", "utf-8")
 

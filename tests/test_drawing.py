@@ -144,10 +144,18 @@ def one_table() -> drawing.Figure:
     return drawing.table(["part", "bytes", "must"], rows, title="The parts")
 
 
+def bits_of(number: int) -> drawing.Figure:
+    """One of the recorded frames: the client's "hi", the server's "HI", or long ones."""
+    data, fields = load("websocket")["frames"][number]
+    return drawing.frame(data, fields, title="A frame", caption="A `caption`.")
+
+
 FIGURES = {
     **{f"wire-{name}": lambda name=name: wire(name) for name in EXCHANGES},
     **{f"sequence-{name}": lambda name=name: sequence(name) for name in EXCHANGES},
     "crowd": crowd,
+    "frame": lambda: bits_of(0),
+    "long-frame": lambda: bits_of(4),
     "blocked": blocked,
     "card": site_card,
     "stopped": lambda: drawing.card("greet", "stopped", [("was at", "port 8000")]),
@@ -568,6 +576,48 @@ def test_no_lanes_at_all():
     figure = drawing.gantt([], title="Nothing")
     Tree(figure.html)
     assert "total 0 µs" in figure.text
+
+
+# -- a frame -----------------------------------------------------------------------------------
+
+
+def rows_of(figure: drawing.Figure) -> list[tuple[int, str]]:
+    """The column in which each row begins, and its bits."""
+    rows = re.findall(r'--at:(\d+)".*?aria-hidden="true">(.*?)</span>', figure.html)
+    return [(int(at), re.sub(r"<[^>]+>", "", cells)) for at, cells in rows]
+
+
+def test_bits_stand_in_their_columns():
+    rows = rows_of(bits_of(0))
+    assert [at for at, _ in rows[:5]] == [1, 2, 5, 1, 2]
+    assert "".join(bits for _, bits in rows[:5]) == "1000000110000010"
+    data = load("websocket")["frames"][0][0]
+    assert "".join(bits for _, bits in rows) == "".join(f"{byte:08b}" for byte in data)
+
+
+def test_a_field_has_a_name_and_words_and_its_bytes_have_notes():
+    figure = bits_of(0)
+    tree = Tree(figure.html)
+    names = ["FIN", "RSV", "opcode", "MASK", "length", "key", "payload"]
+    assert re.findall(r"<b>(\w+)<", figure.html) == names
+    assert tree.texts("al-words")[1:3] == ["no extension", "1: text"]
+    data = load("websocket")["frames"][0][0]
+    assert f"payload  {data[6]:02x} ^ {data[2]:02x} = 68 h" in figure.text
+    assert "   0  1         FIN      the last frame of its message" in figure.text
+    assert "       000      RSV      no extension" in figure.text
+    assert f"{data[2]:08b}  key      {data[2]:02x}" in figure.text
+
+
+def test_a_long_field_is_cut_and_counted():
+    figure = bits_of(4)
+    assert "… 292 more, 300 bytes in all" in figure.html
+    assert "… 292 more, 300 bytes in all" in figure.text
+    assert "126: the next 2 bytes say it" in figure.text
+    assert len(rows_of(figure)) == 5 + 2 + 8
+
+
+def test_a_frame_without_fields():
+    assert drawing.frame(b"", [], title="Nothing").text == "Nothing\n\nbyte  bits"
 
 
 # -- exchanges ---------------------------------------------------------------------------------

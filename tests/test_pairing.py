@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from some_apps import early, echo, hello, late, reply, shout, until, waits
 from test_wire import CHUNKED, GET, HELLO, OK, POST, SWITCH, UPGRADE, hostile
 
-from asgilive import dial, drawing, fetch, pairing, raw, serve
+from asgilive import dial, drawing, fetch, pairing, raw, serve, wire
 from asgilive.pairing import shown
 from asgilive.recording import Conversation, Entry
 
@@ -318,6 +318,42 @@ def test_a_binary_frame_an_unfinished_one_and_a_subprotocol():
     assert beside(found, "bytes") == [(HELLO.replace(b"\x81", b"\x82"), 'b"hi"')]
     assert (b"\x81", "not whole: no message") in strays(found)
     assert cards(found)[-1] == "websocket.disconnect"
+
+
+def fields(data):
+    """What is said of each field of a frame, and of each of its bytes."""
+    frame, _, _ = wire.frame(data, 0)
+    return {row["name"]: (row["text"], row["notes"]) for row in pairing.bits(data, frame)}
+
+
+def test_the_bits_of_a_masked_frame():
+    found = fields(b"\x01\x83\x37\xfa\x21\x3d\x7f\x9f\x01")
+    assert found == {
+        "FIN": ("more frames follow", []),
+        "RSV": ("no extension", []),
+        "opcode": ("1: text", []),
+        "MASK": ("a key follows", []),
+        "length": ("3 bytes of payload", []),
+        "key": ("", ["37", "fa", "21", "3d"]),
+        "payload": ("", ["7f ^ 37 = 48 H", "9f ^ fa = 65 e", "01 ^ 21 = 20"]),
+    }
+
+
+def test_the_bits_of_long_compressed_and_closing_frames():
+    long = fields(b"\xc2\x7e\x01\x00" + bytes(256))
+    assert long["RSV"] == ("an extension, such as compression", [])
+    assert long["FIN"] == ("the last frame of its message", [])
+    assert long["MASK"] == ("no key", [])
+    assert long["length"] == ("126: the next 2 bytes say it", [])
+    assert long["long length"] == ("256 bytes of payload", ["", ""])
+    assert long["payload"][1] == ["00"] * 60
+    longer = fields(b"\x82\x7f" + (70_000).to_bytes(8, "big") + bytes(70_000))
+    assert longer["length"][0] == "127: the next 8 bytes say it"
+    assert longer["long length"][0] == "70,000 bytes of payload"
+    assert fields(b"\x81\x01a")["length"][0] == "1 byte of payload"
+    end = fields(b"\x88\x05\x0f\xa1bye")
+    assert end["code"] == ("4001", ["0f", "a1"])
+    assert end["reason"] == ("", ["62 b", "79 y", "65 e"])
 
 
 def test_frames_without_a_call():

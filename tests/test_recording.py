@@ -300,6 +300,12 @@ async def test_websocket_frames_pass_the_tap(server):
     connection = site.conversation.connections[-1]
     frame = next(s.frame for s in connection.spans_out if s.frame)
     assert (frame.name, frame.payload) == ("text", b"HELLO")
+    (first, *_), (answer, *_) = connection.frames_in, connection.frames_out
+    assert (first.way, first.frame.payload, first.frame.masked) == ("in", b"hello", True)
+    assert connection.bytes_in[first.at :].startswith(first.data)
+    assert (answer.way, answer.data) == ("out", b"\x81\x05HELLO")
+    assert repr(first).startswith("A text frame of the client, bit by bit\n")
+    assert "A text frame of the server" in answer._repr_html_()
     assert connection.calls[0].scope["type"] == "websocket"
 
 

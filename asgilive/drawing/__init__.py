@@ -16,6 +16,7 @@ and a file for each view.
 from asgilive.drawing.cards import card, failure, statement, table, verdict
 from asgilive.drawing.exchanges import call, line, reply
 from asgilive.drawing.figure import Figure, script, style
+from asgilive.drawing.frames import frame
 from asgilive.drawing.gantts import gantt
 from asgilive.drawing.machines import machine
 from asgilive.drawing.markup import literal
@@ -32,6 +33,7 @@ __all__ = [
     "call",
     "card",
     "failure",
+    "frame",
     "gantt",
     "line",
     "literal",
