@@ -29,7 +29,10 @@ def environ_of(scope, body):
         path = path[len(root) :]
     name, port = scope["server"] or ("localhost", 80)
     host, source = scope["client"] or ("", "")
-    headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
+    headers = {}
+    for key, value in scope["headers"]:
+        key, value = key.decode(), value.decode("latin-1")
+        headers[key] = f"{headers[key]},{value}" if key in headers else value
     environ = {
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": latin(root),
@@ -43,6 +46,10 @@ def environ_of(scope, body):
         "REMOTE_HOST": host,
         "REMOTE_PORT": str(source),
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "wsgi.version": (1, 0),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
         "wsgi.url_scheme": scope["scheme"],
         "wsgi.input": io.BytesIO(body),
         "wsgi.errors": sys.stderr,
@@ -97,6 +104,65 @@ class Bridge:
         for item in self.items(items):
             await send({"type": "http.response.body", "body": item, "more_body": True})
         await send({"type": "http.response.body"})
+
+
+class Streaming(Bridge):
+    """Right: one item at a time, each asked for in a thread."""
+
+    async def step(self, items):
+        return await asyncio.to_thread(next, items, None)
+
+    async def __call__(self, scope, receive, send):
+        self.known(scope)
+        environ, said = self.environ(scope, await self.body(receive)), []
+        items = iter(await asyncio.to_thread(self.wsgi, environ, lambda *a: said.extend(a)))
+        item = await self.step(items)
+        start = {"type": "http.response.start", "status": self.status(said[0])}
+        await send(start | {"headers": self.headers(said[1])})
+        while item is not None:
+            await send({"type": "http.response.body", "body": item, "more_body": True})
+            item = await self.step(items)
+        await send({"type": "http.response.body"})
+
+    def known(self, scope):
+        if scope["type"] != "http":
+            raise NotImplementedError
+
+
+class StepsOnTheLoop(Streaming):
+    async def step(self, items):
+        return next(items, None)
+
+
+class WithoutKeys(Streaming):
+    def environ(self, scope, body):
+        made = environ_of(scope, body)
+        del made["wsgi.run_once"]
+        return made
+
+
+class ForLifespanToo(Streaming):
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+        await super().__call__(scope, receive, send)
+
+
+class Deaf(Streaming):
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http":
+            await super().__call__(scope, receive, send)
+
+
+class TakesHalf(Streaming):
+    async def body(self, receive):
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        return body
 
 
 def spoiled(**parts):
@@ -172,7 +238,7 @@ def joined(self, items):
 def test_wsgi_to_asgi():
     judged(
         check.wsgi_to_asgi,
-        right=[Bridge, lambda wsgi: Bridge(wsgi).__call__, spoiled(call=Bridge.call)],
+        right=[Streaming, lambda wsgi: Streaming(wsgi).__call__],
         wrong=[
             (Silent, "never called the WSGI app"),
             (Broken, "your bridge raised NotImplementedError"),
@@ -218,6 +284,12 @@ def test_wsgi_to_asgi():
                 "without `server` and `client`: your app raised TypeError",
             ),
             (spoiled(call=on_the_loop), "H54: the WSGI app ran in the loop's own thread"),
+            (WithoutKeys, "PEP 3333: `wsgi.run_once` is missing"),
+            (StepsOnTheLoop, "H54: a generator ran in the loop's own thread"),
+            (Bridge, "H69: the second item was asked for before the first was sent"),
+            (ForLifespanToo, "a lifespan is no request, and your bridge sends"),
+            (Deaf, "a lifespan is no request: raise when asked for one"),
+            (TakesHalf, "the WSGI app was called with half of it"),
         ],
     )
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asgilive.checks import Wrong, exercise, raised, want
+from asgilive.clients import drive
 from asgilive.exercises.asking import Answer, ask
 from asgilive.recording import App, Message, Receive, Scope, Send
 
@@ -54,6 +55,10 @@ async def wsgi_to_asgi(bridge: Callable[[Wsgi], App]) -> None:
     await _judge_without(app, heard)
     here = sys.platform == "emscripten" or heard.thread != threading.get_ident()
     want(here, "H54: the WSGI app ran in the loop's own thread, and held the loop", answer.call)
+    for key in _TOLD:
+        want(key in heard.environ, f"PEP 3333: `{key}` is missing, and an app may read it")
+    await _judge_stream(bridge)
+    await _judge_others(app, heard)
 
 
 _FULL: dict[str, Any] = {
@@ -68,6 +73,7 @@ _FULL: dict[str, Any] = {
         (b"content-type", b"text/plain"),
         (b"content-length", b"10"),
         (b"x-tag", b"one"),
+        (b"x-tag", b"two"),
     ],
 }
 
@@ -86,8 +92,9 @@ _KEYS: tuple[tuple[str, str, str, str], ...] = (
     ("H62", "REMOTE_PORT", "5050", "the second item of `client`"),
     ("H63", "SERVER_PROTOCOL", "HTTP/2", "`http_version`, behind `HTTP/`"),
     ("H64", "wsgi.url_scheme", "https", "`scheme`"),
-    ("PEP 3333", "HTTP_X_TAG", "one", "the header x-tag"),
+    ("PEP 3333", "HTTP_X_TAG", "one,two", "the header x-tag, which came twice"),
 )
+_TOLD = ("wsgi.version", "wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once")
 _STATUS, _HEADERS = "418 I'm a teapot", [("X-Word", "one"), ("X-Word", "caf\xe9")]
 
 
@@ -191,6 +198,67 @@ async def _judge_pieces(bridge: Callable[[Wsgi], App]) -> None:
         yield from (b"a", b"b", b"c")
 
     _judge_items(await ask(_bridged(bridge, generator)), [b"a", b"b", b"c"])
+
+
+async def _judge_stream(bridge: Callable[[Wsgi], App]) -> None:
+    """Each item is asked for in a thread, and sent before the next one is asked for."""
+    threads: set[int] = set()
+    sent, early = threading.Event(), []
+
+    def generator(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"first"
+        threads.add(threading.get_ident())
+        early.append(not sent.is_set())
+        yield b"second"
+
+    app = _bridged(bridge, generator)
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        async def noting(message: Message) -> None:
+            await send(message)
+            if message.get("body") == b"first":
+                sent.set()
+
+        await app(scope, receive, noting)
+
+    answer = await ask(watched)
+    apart = sys.platform == "emscripten" or threading.get_ident() not in threads
+    held = "H54: a generator ran in the loop's own thread: each `next` belongs in a thread, too"
+    want(apart, held, answer.call)
+    text = "H69: the second item was asked for before the first was sent: a stream would wait"
+    want(early == [False], text, answer.call)
+
+
+async def _judge_others(app: App, heard: _Heard) -> None:
+    """What is no request, and what is no whole request, does not reach the WSGI app."""
+    told: list[Message] = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+
+    async def receive() -> Message:
+        return told.pop(0)
+
+    async def send(message: Message) -> None:
+        raise Wrong(f"a lifespan is no request, and your bridge sends {message.get('type')!r}")
+
+    try:
+        await app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
+    except Wrong:
+        raise
+    except Exception:
+        return await _judge_half(app, heard)
+    raise Wrong("a lifespan is no request: raise when asked for one")
+
+
+async def _judge_half(app: App, heard: _Heard) -> None:
+    before = heard.calls
+    half: list[Message] = [{"type": "http.request", "body": b"half", "more_body": True}]
+    half.append({"type": "http.disconnect"})
+    call = await drive(app, {"type": "http", "method": "POST", "path": "/", **_LEFT}, half)
+    text = "the client left amid its upload, and the WSGI app was called with half of it"
+    want(heard.calls == before, text, call)
+
+
+_LEFT: dict[str, Any] = {"headers": [(b"content-length", b"9")], "server": None, "client": None}
 
 
 async def _judge_paths(app: App, heard: _Heard) -> None:
@@ -298,7 +366,7 @@ NEEDS: tuple[tuple[str, bool, str], ...] = (
     (
         "to answer the frames of a WebSocket as they come",
         False,
-        "environ comes once, and brings one request",
+        "environ comes once, and brings one request and its body",
     ),
     ("HTTP/2", True, "framing is the server's business, and the call does not see it"),
     (
@@ -307,9 +375,9 @@ NEEDS: tuple[tuple[str, bool, str], ...] = (
         "a server may call the app in four threads or processes",
     ),
     (
-        "to learn, while it waits for news, that the client has left",
+        "to be woken by the client's leaving, having written nothing",
         False,
-        "between environ and the answer nothing tells the app anything",
+        "the app learns it only where it writes: the server then calls `close()`",
     ),
     (
         "to be told that the server is about to stop",

@@ -20,6 +20,8 @@ def environ_of(scope, body):
                "QUERY_STRING": scope["query_string"].decode("latin-1"),
                "SERVER_NAME": server[0], "SERVER_PORT": str(server[1]),
                "SERVER_PROTOCOL": "HTTP/" + scope["http_version"],
+               "wsgi.version": (1, 0), "wsgi.multithread": True,
+               "wsgi.multiprocess": False, "wsgi.run_once": False,
                "wsgi.url_scheme": scope.get("scheme", "http"),
                "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr}
     if scope["client"]:
@@ -29,7 +31,8 @@ def environ_of(scope, body):
         key = name.decode("latin-1").upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = "HTTP_" + key
-        environ[key] = value.decode("latin-1")
+        value = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
     return environ
 
 async def body_of(receive):
@@ -80,6 +83,8 @@ def environ_of(scope, body):
                "QUERY_STRING": scope["query_string"].decode("latin-1"),
                "SERVER_NAME": server[0], "SERVER_PORT": str(server[1]),
                "SERVER_PROTOCOL": "HTTP/" + scope["http_version"],
+               "wsgi.version": (1, 0), "wsgi.multithread": True,
+               "wsgi.multiprocess": False, "wsgi.run_once": False,
                "wsgi.url_scheme": scope.get("scheme", "http"),
                "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr}
     if scope["client"]:
@@ -89,7 +94,8 @@ def environ_of(scope, body):
         key = name.decode("latin-1").upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = "HTTP_" + key
-        environ[key] = value.decode("latin-1")
+        value = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
     return environ
 
 async def body_of(receive):
@@ -134,6 +140,8 @@ def environ_of(scope, body):
                "QUERY_STRING": scope["query_string"].decode("latin-1"),
                "SERVER_NAME": server[0], "SERVER_PORT": str(server[1]),
                "SERVER_PROTOCOL": "HTTP/" + scope["http_version"],
+               "wsgi.version": (1, 0), "wsgi.multithread": True,
+               "wsgi.multiprocess": False, "wsgi.run_once": False,
                "wsgi.url_scheme": scope.get("scheme", "http"),
                "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr}
     if scope["client"]:
@@ -143,7 +151,8 @@ def environ_of(scope, body):
         key = name.decode("latin-1").upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = "HTTP_" + key
-        environ[key] = value.decode("latin-1")
+        value = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
     return environ
 
 async def body_of(receive):
@@ -194,6 +203,8 @@ def environ_of(scope, body):
                "QUERY_STRING": scope["query_string"].decode("latin-1"),
                "SERVER_NAME": server[0], "SERVER_PORT": str(server[1]),
                "SERVER_PROTOCOL": "HTTP/" + scope["http_version"],
+               "wsgi.version": (1, 0), "wsgi.multithread": True,
+               "wsgi.multiprocess": False, "wsgi.run_once": False,
                "wsgi.url_scheme": scope.get("scheme", "http"),
                "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr}
     if scope["client"]:
@@ -203,7 +214,8 @@ def environ_of(scope, body):
         key = name.decode("latin-1").upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = "HTTP_" + key
-        environ[key] = value.decode("latin-1")
+        value = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
     return environ
 
 async def body_of(receive):
@@ -253,6 +265,8 @@ def environ_of(scope, body):
                "QUERY_STRING": scope["query_string"].decode("latin-1"),
                "SERVER_NAME": server[0], "SERVER_PORT": str(server[1]),
                "SERVER_PROTOCOL": "HTTP/" + scope["http_version"],
+               "wsgi.version": (1, 0), "wsgi.multithread": True,
+               "wsgi.multiprocess": False, "wsgi.run_once": False,
                "wsgi.url_scheme": scope.get("scheme", "http"),
                "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr}
     if scope["client"]:
@@ -262,7 +276,8 @@ def environ_of(scope, body):
         key = name.decode("latin-1").upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = "HTTP_" + key
-        environ[key] = value.decode("latin-1")
+        value = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
     return environ
 
 async def body_of(receive):
@@ -313,6 +328,8 @@ def environ_of(scope, body):
                "QUERY_STRING": scope["query_string"].decode("latin-1"),
                "SERVER_NAME": server[0], "SERVER_PORT": str(server[1]),
                "SERVER_PROTOCOL": "HTTP/" + scope["http_version"],
+               "wsgi.version": (1, 0), "wsgi.multithread": True,
+               "wsgi.multiprocess": False, "wsgi.run_once": False,
                "wsgi.url_scheme": scope.get("scheme", "http"),
                "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr}
     if scope["client"]:
@@ -322,7 +339,8 @@ def environ_of(scope, body):
         key = name.decode("latin-1").upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = "HTTP_" + key
-        environ[key] = value.decode("latin-1")
+        value = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
     return environ
 
 async def body_of(receive):
@@ -373,6 +391,8 @@ def environ_of(scope, body):
                "QUERY_STRING": scope["query_string"].decode("latin-1"),
                "SERVER_NAME": server[0], "SERVER_PORT": str(server[1]),
                "SERVER_PROTOCOL": "HTTP/" + scope["http_version"],
+               "wsgi.version": (1, 0), "wsgi.multithread": True,
+               "wsgi.multiprocess": False, "wsgi.run_once": False,
                "wsgi.url_scheme": scope.get("scheme", "http"),
                "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr}
     if scope["client"]:
@@ -382,7 +402,8 @@ def environ_of(scope, body):
         key = name.decode("latin-1").upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = "HTTP_" + key
-        environ[key] = value.decode("latin-1")
+        value = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
     return environ
 
 async def body_of(receive):
@@ -433,6 +454,8 @@ def environ_of(scope, body):
                "QUERY_STRING": scope["query_string"].decode("latin-1"),
                "SERVER_NAME": server[0], "SERVER_PORT": server[1],
                "SERVER_PROTOCOL": "HTTP/" + scope["http_version"],
+               "wsgi.version": (1, 0), "wsgi.multithread": True,
+               "wsgi.multiprocess": False, "wsgi.run_once": False,
                "wsgi.url_scheme": scope.get("scheme", "http"),
                "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr}
     if scope["client"]:
@@ -442,7 +465,8 @@ def environ_of(scope, body):
         key = name.decode("latin-1").upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = "HTTP_" + key
-        environ[key] = value.decode("latin-1")
+        value = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
     return environ
 
 async def body_of(receive):
@@ -493,6 +517,8 @@ def environ_of(scope, body):
                "QUERY_STRING": scope["query_string"].decode("latin-1"),
                "SERVER_NAME": server[0], "SERVER_PORT": str(server[1]),
                "SERVER_PROTOCOL": "HTTP/" + scope["http_version"],
+               "wsgi.version": (1, 0), "wsgi.multithread": True,
+               "wsgi.multiprocess": False, "wsgi.run_once": False,
                "wsgi.url_scheme": scope.get("scheme", "http"),
                "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr}
     if True:
@@ -502,7 +528,8 @@ def environ_of(scope, body):
         key = name.decode("latin-1").upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = "HTTP_" + key
-        environ[key] = value.decode("latin-1")
+        value = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
     return environ
 
 async def body_of(receive):
@@ -674,6 +701,7 @@ RIGHT = {
 import asyncio
 import io
 import sys
+import threading
 
 def environ_of(scope, body):
     root, path = scope.get("root_path", ""), scope["path"]
@@ -686,6 +714,8 @@ def environ_of(scope, body):
                "QUERY_STRING": scope["query_string"].decode("latin-1"),
                "SERVER_NAME": server[0], "SERVER_PORT": str(server[1]),
                "SERVER_PROTOCOL": "HTTP/" + scope["http_version"],
+               "wsgi.version": (1, 0), "wsgi.multithread": True,
+               "wsgi.multiprocess": False, "wsgi.run_once": False,
                "wsgi.url_scheme": scope.get("scheme", "http"),
                "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr}
     if scope["client"]:
@@ -695,33 +725,47 @@ def environ_of(scope, body):
         key = name.decode("latin-1").upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = "HTTP_" + key
-        environ[key] = value.decode("latin-1")
+        value = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
     return environ
 
 async def body_of(receive):
     body, more = b"", True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return body
 
 def WsgiToAsgi(wsgi):
-    def call(environ):
-        started = []
-        items = [item for item in wsgi(environ, lambda *said: started.append(said))]
-        return started[0], items
-
     async def app(scope, receive, send):
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
         environ = environ_of(scope, await body_of(receive))
-        (status, pairs), items = await asyncio.to_thread(call, environ)
+        loop, waiting = asyncio.get_running_loop(), asyncio.Queue()
+
+        def call():
+            started = []
+            tell = lambda thing: asyncio.run_coroutine_threadsafe(waiting.put(thing), loop)
+            for item in wsgi(environ, lambda *said: started.append(said)):
+                if started:
+                    tell(started.pop())
+                sent = threading.Event()
+                tell((item, sent))
+                sent.wait()
+            tell(None)
+
+        work = asyncio.ensure_future(asyncio.to_thread(call))
+        status, pairs = await waiting.get()
         headers = ((name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs)
         await send({"type": "http.response.start", "status": int(status[:3]), "headers": headers})
-        for item in items[:-1]:
-            await send({"type": "http.response.body", "body": item, "more_body": True})
-        await send({"type": "http.response.body", "body": items[-1]})
+        while (told := await waiting.get()) is not None:
+            await send({"type": "http.response.body", "body": told[0], "more_body": True})
+            told[1].set()
+        await send({"type": "http.response.body"})
+        await work
 
     return app
 """,
