@@ -37,6 +37,8 @@ def reading(step, end, *, leave="return", limit=None):
                     message["body"]
                 if leave == "return":
                     return
+                if isinstance(leave, int):
+                    return await reply(send, leave)
             state = step(state, message.get("body", b""))
             more = message.get("more_body", False)
             if limit is not None and state > limit:
@@ -114,6 +116,7 @@ def test_body_limit():
             (limited(leave="wait"), "after http.disconnect your app still waits at line"),
             (limited(leave="key"), "leaves amid its upload, and your app raised KeyError"),
             (limited(leave="go on"), "answers 200, as if the body were whole"),
+            (limited(leave=400), "answers 400: nobody is there to read it"),
         ],
     )
 
@@ -155,6 +158,15 @@ def test_upload_hash():
     assert "of 3 pieces only one" in grade(check.upload_hash, first).sentence
     joined = reading(lambda state, piece: [*(state or []), piece], kept)
     assert "whole in memory" in grade(check.upload_hash, joined).sentence
+
+    def fed_late(state):
+        total = hashlib.sha256()
+        for piece in state:
+            total.update(piece)
+        return 200, total.hexdigest().encode()
+
+    hoarded = reading(lambda state, piece: [*(state or []), piece], fed_late)
+    assert "whole in memory" in grade(check.upload_hash, hoarded).sentence
 
 
 class Right:
