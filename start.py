@@ -25,6 +25,7 @@ if sys.version_info < NEEDED:
 import argparse
 import contextlib
 import hashlib
+import json
 import os
 import re
 import runpy
@@ -283,9 +284,19 @@ def become(*command: Word) -> NoReturn:
     sys.exit(process.returncode)
 
 
+def no_questions(venv: Path) -> None:
+    """JupyterLab asks whether it may fetch news, over the first chapter: answer for the reader."""
+    settings = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    if not settings.exists():
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        answer = {"fetchNews": "false", "checkForUpdates": False}
+        settings.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": answer}))
+
+
 def lab(args: argparse.Namespace) -> NoReturn:
     """Open JupyterLab at the first chapter; it asks no other machine for anything."""
     environment()
+    no_questions(VENV)
     chapter = min((ROOT / "notebooks").glob("[0-9]*.ipynb")).relative_to(ROOT).as_posix()
     options = [
         "--log-level=WARN",
