@@ -385,8 +385,8 @@ def test_jupyterlab_answers_at_the_first_chapter(home: Path) -> None:
         settings = json.loads(re.search(r'config-data" type="application/json">(.*?)</', page)[1])  # type: ignore
         assert settings["news"] == {"disabled": True}
         told = json.loads(get(f"http://127.0.0.1:{port}/lab/api/settings?token={token}"))
-        asked = {each["id"]: each["schema"]["properties"] for each in told["settings"]}
-        asked = asked["@jupyterlab/apputils-extension:notification"]
+        schemas = {each["id"]: each["schema"] for each in told["settings"]}
+        asked = schemas["@jupyterlab/apputils-extension:notification"]["properties"]
         assert asked["fetchNews"]["default"] == "false"
         content = path.replace("/lab/tree", "/api/contents", 1)
         chapter = json.loads(get(f"http://127.0.0.1:{port}{content}?token={token}"))
