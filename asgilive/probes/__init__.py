@@ -19,6 +19,8 @@ from asgilive.probes.scenario import SCENARIOS
 __all__ = ["OPEN", "SCENARIOS"]
 
 # What no experiment decides, and why.
-OPEN: dict[str, str] = {}
+OPEN: dict[str, str] = {
+    "W38": "a note on the specification's own text, which no server keeps or breaks",
+}
 
-from asgilive.probes import http  # noqa: E402, F401
+from asgilive.probes import http, lifespan, websocket  # noqa: E402, F401

@@ -30,7 +30,11 @@ _ROOT = {
     "gunicorn": "--root-path /api",
     "granian": "--url-path-prefix /api",
 }
-_QUIET = {"uvicorn": "--log-level info"}
+_PING = {
+    "uvicorn": "--ws-ping-interval 1",
+    "hypercorn": "--websocket-ping-interval 1",
+    "daphne": "--ping-interval 1",
+}
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ class Column:
     """A server as the survey starts it.
 
     `command` has {app} and {port}; `more` are the options for TLS ("tls"), for a root path of /api
-    ("root") and for two workers ("workers"), each a piece of command line or, for "tls", a whole
-    one. `own` is a server of this process instead.
+    ("root"), for two workers ("workers") and for a ping every second ("ping"): each a piece of
+    command line or a whole one. `own` is a server of this process instead.
     """
 
     name: str
@@ -90,6 +94,8 @@ def _known() -> dict[str, Column]:
         more |= {"root": _ROOT[name]}
         if name in _TLS:
             more["tls"] = _TLS[name]
+        if name in _PING:
+            more["ping"] = _PING[name]
         if name == "daphne":
             more["tls"] = (
                 "{python} -m daphne -e ssl:{port}:privateKey={key}:certKey={cert}"

@@ -105,6 +105,7 @@ class Runner:
             finally:
                 visit.end()
             seen.calls = running.notebook.calls(visit.serial)
+            seen.lives = running.notebook.calls("life") if one.place == "workers" else []
             seen.wires = visit.wires
             seen.said |= visit.said
             seen.log = [line for line in running.host.log if visit.serial in line]
@@ -122,22 +123,25 @@ class Runner:
     async def _life(self, one: Scenario) -> Seen:
         """A scenario with a server of its own, started, visited and stopped."""
         seen = Seen(self.column.name)
+        visit = None
         try:
             async with self.started("life", one, seen) as running:
                 visit = Visit(running.place, one.name)
-                seen.wires = visit.wires
                 async with asyncio.timeout(LIMIT):
                     await one.ask(visit)
                     await self._settle(one, running, visit)
-                visit.end()
-                seen.said |= visit.said
-                seen.calls = running.notebook.calls(visit.serial)
+            seen.calls = running.notebook.calls(visit.serial)
         except (NoPlace, servers.NotInstalled) as error:
             seen.impossible = str(error)
         except hosting.StartupFailed as error:
             seen.said["start"] = str(error)
         except (TimeoutError, OSError) as error:
             seen.said["gave up"] = f"{type(error).__name__}: {error}"
+        finally:
+            if visit is not None:
+                visit.end()
+                seen.wires = visit.wires
+                seen.said |= visit.said
         return seen
 
     @contextlib.asynccontextmanager
@@ -163,7 +167,7 @@ class Runner:
                 if seen:
                     seen.said |= {"down": time.perf_counter() - began, "status": running.status}
                     seen.said["stopped itself"] = not asked
-                    seen.calls = [*notebook.calls("life"), *seen.calls]
+                    seen.lives = notebook.calls("life")
                     seen.log = list(running.host.log)
 
     def _make(self, place: str, one: Scenario | None, folder: Path, notebook: Notebook) -> Running:

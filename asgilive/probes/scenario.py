@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Client = Callable[["Visit"], Awaitable[None]]
 Judge = Callable[["Seen"], "bool | str"]
 
-PLACES = ("plain", "root", "tls", "workers", "life")
+PLACES = ("plain", "root", "tls", "workers", "ping", "life")
 
 
 class NotHere(Exception):
@@ -48,7 +48,8 @@ class Scenario:
     """One experiment with a server.
 
     `place` says what server it needs: "plain", the one that all share; one with TLS ("tls"), with
-    a root path of /api ("root") or with two workers ("workers"); or "life", one of its own.
+    a root path of /api ("root"), with two workers ("workers") or with a ping every second ("ping");
+    or "life", one of its own.
     `patience` is in seconds: how long the application may go on after the client has done its
     part. `legacy` gives the server the application in the form of ASGI 2.
     """

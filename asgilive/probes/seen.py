@@ -52,6 +52,7 @@ class Seen:
 
     server: str
     calls: list[Call] = field(default_factory=list)
+    lives: list[Call] = field(default_factory=list)  # the calls for a lifespan
     wires: list[Wire] = field(default_factory=list)
     said: dict[str, Any] = field(default_factory=dict)  # what the client noted of its own
     log: list[str] = field(default_factory=list)  # what the server printed meanwhile
@@ -85,8 +86,11 @@ class Seen:
     def lines(self) -> list[str]:
         """The whole evidence as text, in order of time."""
         found: list[tuple[float, str]] = []
-        for number, call in enumerate(self.calls, 1):
-            who = "app" if len(self.calls) == 1 else f"app {number}"
+        calls = [("life", call) for call in self.lives]
+        names = [
+            f"app {n}" if len(self.calls) > 1 else "app" for n in range(1, 1 + len(self.calls))
+        ]
+        for who, call in [*calls, *zip(names, self.calls, strict=True)]:
             found += [(note.t, f"{who:6} {_told(note.what, note.value)}") for note in call.notes]
         for number, wire in enumerate(self.wires, 1):
             who = "" if len(self.wires) == 1 else f" {number}"
