@@ -32,7 +32,7 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Find the scenario, and run its application, noted."""
-        name, visit = (self.life, "life") if scope["type"] == "lifespan" else _which(scope)
+        name, visit = _which(scope) if "path" in scope else (self.life, "life")
         say = self.writer.begin(visit, scope)
         if name not in self.scenarios:
             say.note("said", ("unknown", name))

@@ -52,10 +52,10 @@ class Seen:
 
     server: str
     calls: list[Call] = field(default_factory=list)
-    lives: list[Call] = field(default_factory=list)  # the calls for a lifespan
     wires: list[Wire] = field(default_factory=list)
     said: dict[str, Any] = field(default_factory=dict)  # what the client noted of its own
     log: list[str] = field(default_factory=list)  # what the server printed meanwhile
+    lives: list[Call] = field(default_factory=list)  # the calls for a lifespan
     impossible: str = ""  # why the scenario could not be tried at all
 
     @property
