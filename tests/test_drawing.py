@@ -109,6 +109,20 @@ def blocked(n: int = 6) -> drawing.Figure:
     return drawing.gantt([*lanes, ("left out", [])], title="At once, the app blocks")
 
 
+def buffers(**more: Any) -> drawing.Figure:
+    """A sender that fills a buffer of 4 MB, and a reader that comes late."""
+    lines = {
+        "sent by the app": [(0, 0), *((n * 0.01, n / 2) for n in range(1, 9)), (1, 4)],
+        "read by the client": [(0, 0), (0.5, 1.25), (0.75, 3.5), (1, 4)],
+    }
+    return drawing.chart(lines, title="Where the bytes are", unit="MB", **more)
+
+
+def queues(n: int = 6) -> drawing.Figure:
+    lines = {f"client {k}": [(0, 0), (1.5, 60 if k == 1 else 1), (5, 0)] for k in range(n)}
+    return drawing.chart(lines, title="Queues", unit="messages", caption="`n` of them.", limit=64)
+
+
 GET = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 OK = (b"HTTP/1.1 200 OK", [(b"server", b"uvicorn"), (b"content-length", b"6")], b"hello\n")
 
@@ -157,6 +171,8 @@ FIGURES = {
     "frame": lambda: bits_of(0),
     "long-frame": lambda: bits_of(4),
     "blocked": blocked,
+    "chart": buffers,
+    "strips": queues,
     "card": site_card,
     "stopped": lambda: drawing.card("greet", "stopped", [("was at", "port 8000")]),
     "failed": lambda: drawing.card("greet", "failed", [("error", "no database")]),
@@ -576,6 +592,144 @@ def test_no_lanes_at_all():
     figure = drawing.gantt([], title="Nothing")
     Tree(figure.html)
     assert "total 0 µs" in figure.text
+
+
+# -- the chart ---------------------------------------------------------------------------------
+
+
+def paths(figure: drawing.Figure) -> list[str]:
+    """The lines themselves, without the samples of the legend."""
+    return [values["d"] for tag, values in Tree(figure.html).tags if "d" in values][: len(LINES)]
+
+
+LINES = {"a": [(0, 0), (1, 4), (3, 2), (4, 2)], "b": [(4, 1), (2, 3)]}
+
+
+def test_a_line_goes_level_and_then_up_or_down():
+    figure = drawing.chart(LINES, title="Two", unit="MB")
+    assert paths(figure) == ["M0 400H150V0H450V200H600V200", "M300 100H600V300"]
+    tree = Tree(figure.html)
+    assert [v for v in tree.values("style") if "--s" in v and "--v" in v] == [
+        "--s:100;--v:50",
+        "--s:100;--v:25",
+    ]
+    assert "--tick:25;--grid:25" in tree.values("style")
+    assert tree.texts("al-scale") == ["01234"]
+    assert tree.texts("al-unit") == ["MB"]
+
+
+def test_each_line_is_said_in_words():
+    said = [
+        "0 MB at 0 µs, most 4 at 1.00 s, 2 at 4.00 s, the end",
+        "3 MB at 2.00 s, most 3 at 2.00 s, 1 at 4.00 s, the end",
+    ]
+    for apart in (False, True):
+        figure = drawing.chart(LINES, title="Two", unit="MB", apart=apart)
+        assert Tree(figure.html).texts("al-off-screen") == [f": {text}" for text in said]
+        assert all(
+            f"{name}: {text}\n" in figure.text for name, text in zip(LINES, said, strict=True)
+        )
+
+
+def test_a_line_in_text_lies_between_its_first_and_its_last_point():
+    rows = drawing.chart(LINES, title="Two", unit="MB").text.split("\n\n")
+    a, b = ([row[2:] for row in block.splitlines()[1:]] for block in rows[1:])
+    assert a == [
+        f"|{' ' * 12}{'#' * 24}{' ' * 12}|",
+        f"|{' ' * 12}{'#' * 24}{' ' * 12}|",
+        f"|{' ' * 12}{'#' * 36}|",
+        f"|{' ' * 12}{'#' * 36}|",
+        f"|{' ' * 12}{'#' * 36}|",
+        f" 0{' ' * 45}4 s",
+    ]
+    assert b[0] == f"|{' ' * 48}|"
+    assert b[1] == f"|{' ' * 24}{'#' * 24}|"
+
+
+def test_up_to_four_lines_differ_in_stroke_and_mark():
+    figure = drawing.chart({str(n): [(0, n)] for n in range(4)}, title="Four", unit="x")
+    tree = Tree(figure.html)
+    assert [len(tree.texts(f"al-n{n}")) for n in (1, 2, 3, 4)] == [3, 3, 3, 3]
+    css = drawing.STYLE
+    assert all(f".al-n{n} path {{" in css.replace("{", " {") for n in (2, 3, 4))
+
+
+def test_more_lines_get_a_strip_each_and_as_many_as_are_wanted():
+    assert "al-strips" not in buffers().html
+    assert "al-strips" in buffers(apart=True).html
+    tree = Tree(queues().html)
+    assert [text.split(" ≤")[0] for text in tree.texts("al-word")] == [
+        f"client {n}" for n in range(6)
+    ]
+    assert len(tree.texts("al-plot")) == 6
+
+
+def test_a_limit_is_drawn_across_and_named():
+    tree = Tree(queues(1).html)
+    assert tree.texts("al-legend") == [
+        "client 0 ≤ 1: 0 messages at 0 µs, most 1 at 1.50 s, 0 at 5.00 s, the endlimit 64 messages"
+    ]
+    assert "--v:80" in tree.values("style")  # 64 of an axis that ends at 80
+    assert Tree(queues().html).texts("al-legend") == ["limit 64 messages"]
+    assert queues().text.count("-" * 48) == 6
+    full = drawing.chart({"one": [(0, 4), (3, 1), (4, 1)]}, title="F", unit="x", limit=4).text
+    assert full.splitlines()[3] == f"4 |{'#' * 36}{'-' * 12}|"
+    assert "---- limit 64 messages" in queues().text
+    assert "limit" not in buffers().html + buffers().text
+
+
+def test_many_points_cost_little_and_lose_no_peak():
+    points = [(n / 10_000, 0 if n != 5_003 else 7) for n in range(10_001)]
+    figure = drawing.chart({"spike": points}, title="Spike", unit="x")
+    assert len(figure.html) < 10_000
+    (path,) = paths(figure)[:1]
+    assert "V50V400" in path  # 7 of an axis that ends at 8
+    assert figure.text.splitlines()[3].count("#") == 1
+
+
+def test_points_in_any_order_and_lines_without_any():
+    mixed = drawing.chart({"b": [(2, 1), (0, 3), (1, 2)], "none": []}, title="M", unit="x")
+    assert "3 x at 0 µs, most 3 at 0 µs, 1 at 2.00 s, the end" in mixed.text
+    assert "none: nothing" in mixed.text
+    assert drawing.chart({}, title="Nothing", unit="x").text == "Nothing"
+
+
+def test_many_lines_are_cut_and_counted():
+    figure = drawing.chart({str(n): [(0, 1)] for n in range(26)}, title="Many", unit="x")
+    assert len(Tree(figure.html).texts("al-word")) == 24
+    assert "… 2 more lines, not drawn" in figure.html
+    assert "… 2 more lines, not drawn" in figure.text
+
+
+@pytest.mark.parametrize("point", [(-0.1, 1), (1, -2), (float("nan"), 1), (1, float("inf"))])
+def test_what_is_below_zero_has_no_place(point):
+    with pytest.raises(ValueError, match=r"a chart goes from 0 upwards, and 'depth' has the point"):
+        drawing.chart({"depth": [(0, 1), point]}, title="Below", unit="x")
+
+
+@pytest.mark.parametrize(
+    ("most", "written"),
+    [
+        (1, "00.51"),
+        (3.7, "01234"),
+        (64, "020406080"),
+        (1200, "05001,0001,500"),
+        (0.034, "00.010.020.030.04"),
+    ],
+)
+def test_the_scale_counts_in_round_steps(most, written):
+    figure = drawing.chart({"one": [(0, most)]}, title="Scale", unit="x")
+    assert Tree(figure.html).texts("al-scale") == [written]
+
+
+@given(hostile_text, hostile_text)
+def test_hostile_names_are_harmless(name, unit):
+    for apart in (False, True):
+        figure = drawing.chart({name: [(0, 1)]}, title=name, unit=unit, limit=2, apart=apart)
+        known = "figure div p ol li span svg path b i time figcaption code"
+        assert {tag for tag, _ in Tree(figure.html).tags} <= set(known.split())
+        figure.html.encode("utf-8")
+        figure.text.encode("utf-8")
 
 
 # -- a frame -----------------------------------------------------------------------------------

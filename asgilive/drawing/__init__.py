@@ -9,11 +9,12 @@ The rules every view keeps:
 * The text alternative holds the same facts and is laid out to be read in a terminal.
 * Everything is escaped. What is too long is cut, and the figure says how much is missing.
 
-One file holds one idea: `markup` (escaping, bytes, values, cuts), `figure` (what a figure is),
-and a file for each view.
+One file holds one idea: `markup` (escaping, bytes, values, cuts), `axes` (round steps), `figure`
+(what a figure is), and a file for each view.
 """
 
 from asgilive.drawing.cards import card, failure, statement, table, verdict
+from asgilive.drawing.charts import chart
 from asgilive.drawing.exchanges import call, line, reply
 from asgilive.drawing.figure import Figure, script, style
 from asgilive.drawing.frames import frame
@@ -32,6 +33,7 @@ __all__ = [
     "Figure",
     "call",
     "card",
+    "chart",
     "failure",
     "frame",
     "gantt",

@@ -5,10 +5,10 @@ dotted line has asked and is not yet served, a thin upright one is a moment. The
 shape, so no colour is needed.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from asgilive.drawing.axes import axis, percent, seconds_html
 from asgilive.drawing.figure import Figure, captioned, framed
 from asgilive.drawing.markup import clean, count, duration, escape
 
@@ -68,35 +68,22 @@ def _kinds(lanes: list[Lane]) -> list[str]:
 
 
 def _html(lanes: list[Lane], total: float, note: str, legend: Mapping[str, str]) -> str:
-    step, end = _axis(total)
+    step, end = axis(total)
     dense = " al-dense" if len(lanes) > 24 else ""
     rows = "\n".join(_lane_html(label, bars, end) for label, bars in lanes)
     more = f'<p class="al-cut">{note}</p>' if note else ""
     return (
-        f'<div class="al-time{dense}" style="--tick:{_percent(step, end)}">\n'
+        f'<div class="al-time{dense}" style="--tick:{percent(step, end)}">\n'
         f'<ol role="list">\n{rows}\n</ol>{more}\n'
         f'<p class="al-lane al-total"><span>total <b>{duration(total)}</b></span>'
-        f'<span class="al-track"><i style="--s:0;--e:{_percent(total, end)}"></i></span></p>\n'
+        f'<span class="al-track"><i style="--s:0;--e:{percent(total, end)}"></i></span></p>\n'
         f"{_ticks_html(step, end)}\n{_legend_html(lanes, legend)}\n</div>"
     )
 
 
-def _axis(total: float) -> tuple[float, float]:
-    """A step of 1, 2 or 5 that makes four to eight of them, and the end of the axis."""
-    if total <= 0:
-        return 1.0, 1.0
-    power = 10.0 ** math.floor(math.log10(total / 4))
-    step = next(power * n for n in (1, 2, 5, 10) if total / (power * n) <= 8)
-    return step, max(total, step)
-
-
-def _percent(value: float, end: float) -> str:
-    return f"{value / end * 100:.2f}".rstrip("0").rstrip(".")
-
-
 def _lane_html(label: str, bars: Sequence[Bar], end: float) -> str:
     drawn = "".join(
-        f'<i class="al-{escape(kind)}" style="--s:{_percent(a, end)};--e:{_percent(b, end)}">'
+        f'<i class="al-{escape(kind)}" style="--s:{percent(a, end)};--e:{percent(b, end)}">'
         f"{escape(' '.join(word))}</i>"
         for a, b, kind, *word in bars
     )
@@ -114,29 +101,11 @@ def _said(bars: Sequence[Bar]) -> str:
     return ", ".join(said) or "nothing"
 
 
-_EDGE = ' class="al-edge"'
-
-
 def _ticks_html(step: float, end: float) -> str:
-    times = "".join(
-        f'<time{_EDGE if at > end * 0.94 else ""} style="--s:{_percent(at, end)}">{label}</time>'
-        for at, label in _ticks(step, end)
-    )
     return (
         f'<p class="al-lane al-axis" aria-hidden="true"><span></span>'
-        f'<span class="al-track">{times}</span></p>'
+        f'<span class="al-track">{seconds_html(step, end)}</span></p>'
     )
-
-
-def _ticks(step: float, end: float) -> list[tuple[float, str]]:
-    unit, scale = ("s", 1.0) if step >= 0.1 else ("ms", 1e3) if step >= 1e-4 else ("µs", 1e6)
-    places = max(0, -math.floor(math.log10(step * scale) + 1e-9))
-    marks = [n * step for n in range(int(end / step + 1e-9) + 1)]
-    last = len(marks) - 1
-    return [
-        (at, f"{at * scale:.{places}f}" + (f" {unit}" if n == last else ""))
-        for n, at in enumerate(marks)
-    ]
 
 
 def _legend_html(lanes: list[Lane], legend: Mapping[str, str]) -> str:
