@@ -20,7 +20,11 @@ __all__ = ["OPEN", "SCENARIOS"]
 
 # What no experiment decides, and why.
 OPEN: dict[str, str] = {
+    "T05": "none of these servers offers tls, and a chain of clients' certificates needs one",
+    "T07": "none of these servers offers tls, and a chain of clients' certificates needs one",
+    "T08": "it is allowed, and cannot be broken",
+    "W13": "none of these servers speaks WebSocket over HTTP/2 by default",
     "W38": "a note on the specification's own text, which no server keeps or breaks",
 }
 
-from asgilive.probes import http, lifespan, websocket  # noqa: E402, F401
+from asgilive.probes import extensions, http, http2, lifespan, websocket  # noqa: E402, F401

@@ -31,6 +31,8 @@ class Connection:
     def __init__(self, line: clients.Line, wire: Wire) -> None:
         self.line = line
         self.wire = wire
+        tls = line._writer.get_extra_info("ssl_object")
+        self.protocol: str = tls.selected_alpn_protocol() or "" if tls else ""
 
     async def write(self, data: bytes) -> None:
         """Send bytes. A server that has hung up is no error: reading tells."""
