@@ -72,7 +72,7 @@ def lives(kind: str) -> Any:
                 if kind == "stays":
                     await receive()
             except ConnectionError as error:
-                said = "down" if kind == "other words" else str(error)
+                said = {"other words": "down", "with the type": repr(error)}.get(kind, str(error))
                 ok = "complete" if kind == "lies" else "failed"
                 await send({"type": f"lifespan.{step}.{ok}", "message": said})
                 if kind == "sends on":
@@ -114,6 +114,10 @@ def test_what_is_said_of_a_life(kind: str, sentence: str) -> None:
 def test_an_app_may_raise_what_it_has_told() -> None:
     """As Starlette does."""
     assert grade(check.living, lives("raises on")).ok
+
+
+def test_a_message_may_say_more_than_the_error() -> None:
+    assert grade(check.living, lives("with the type")).ok
 
 
 def test_what_is_no_app() -> None:
@@ -211,6 +215,64 @@ def test_what_is_said_of_several() -> None:
     assert "so a is to be left, and c not entered" in says(check.managers, left_open)
 
 
+def by_hand(kind: str) -> Any:
+    """A function for 7.2 that leaves what it entered, and is wrong in one way."""
+
+    def together(*managers: Any) -> Any:
+        @asynccontextmanager
+        async def manager(state: Any) -> Any:
+            held: list[Any] = []
+            seen: Any = (None, None, None)
+            try:
+                for each in managers:
+                    made = each(state)
+                    await made.__aenter__()
+                    held.append(made)
+                yield
+            except KeyError as error:
+                if kind != "blind":
+                    seen = (KeyError, error, error.__traceback__)
+                if kind != "swallows":
+                    raise
+            finally:
+                failed = await _left(held, seen, every=kind != "stops")
+                if failed and kind != "silent":
+                    raise failed
+
+        return manager
+
+    return together
+
+
+async def _left(held: list[Any], seen: Any, every: bool) -> Exception | None:
+    failed = None
+    for each in reversed(held):
+        try:
+            await each.__aexit__(*seen)
+        except ConnectionError as error:
+            failed = error
+            if not every:
+                break
+    return failed
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("stops", "b fails in leaving, and a is to be left: yours: a entered, b entered"),
+        ("silent", "b fails in leaving, and its error does not go on"),
+        ("blind", "what runs inside raised KeyError, which each manager is to see"),
+        ("swallows", "what runs inside raised, and its error does not go on"),
+    ],
+)
+def test_what_is_said_of_several_that_fail(kind: str, sentence: str) -> None:
+    assert sentence in says(check.managers, by_hand(kind))
+
+
+def test_several_left_by_hand_may_be_right() -> None:
+    assert grade(check.managers, by_hand("right")).ok
+
+
 # -- 7.3
 
 
@@ -236,6 +298,8 @@ def pools(kind: str) -> Any:
                 pool = pool if kind == "not awaited" else await pool
             except ConnectionError:
                 await send(STARTED if kind == "lies" else REFUSED)
+                if kind == "stays refused":
+                    await receive()
                 return
             if kind == "uses":
                 await pool.close()
@@ -247,6 +311,8 @@ def pools(kind: str) -> Any:
             await send(STOPPED)
             if kind == "after":
                 await pool.close()
+            if kind == "stays":
+                await receive()
 
         del made
         return app
@@ -271,6 +337,8 @@ async def _opened(open_pool: Any) -> Any:
         ("never", "shutdown is complete, and the pool is open"),
         ("after", "shutdown is complete, and the pool is open"),
         ("twice", "the pool was closed 2 times"),
+        ("stays", "your app does not return after its last message"),
+        ("stays refused", "your app does not return after its last message"),
         ("lies", "the pool could not be opened, and start-up is called complete"),
     ],
 )
@@ -299,6 +367,8 @@ def test_the_pool_must_be_open_to_be_used() -> None:
         ("append", "the second visitor, at /b, reads 'door /a /b'"),
         ("remove", "one of two visitors at the same time, at /d, reads 'door /c /d'"),
         ("refill", "start-up left {'trail': []} in the state"),
+        ("blind", "start-up's list is now door, hall; a visitor at /e reads 'door /e'"),
+        ("no list", "start-up left no list with 'door' in the state: {'trail': 'door'}"),
     ],
 )
 def test_what_is_said_of_a_trail(kind: str, sentence: str) -> None:
@@ -306,7 +376,8 @@ def test_what_is_said_of_a_trail(kind: str, sentence: str) -> None:
         state, path = scope["state"], scope.get("path")
         if scope["type"] == "lifespan":
             await receive()
-            state["trail"] = [] if kind in ("none", "refill") else ["door"]
+            trails = {"none": [], "refill": [], "no list": "door"}
+            state["trail"] = trails.get(kind, ["door"])
             await send(STARTED)
             await receive()
             await send(STOPPED)
@@ -316,6 +387,8 @@ def test_what_is_said_of_a_trail(kind: str, sentence: str) -> None:
             shared[:] = ["door"]
         if kind == "none":
             shared = []
+        if kind in ("blind", "no list"):
+            shared = ["door"]
         shared.append(path)
         await answers(send, " ".join(shared).encode())
         if kind == "remove":

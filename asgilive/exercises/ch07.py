@@ -99,7 +99,7 @@ class Life:
         ended = f"what failed in {name} is called complete: send lifespan.{name}.failed"
         want(answer["type"].endswith("failed"), ended)
         said = answer.get("message", "")
-        want(said == why, f"`message` is {said!r}, and the error said {why!r}")
+        want(why in str(said), f"`message` is {said!r}, and the error said {why!r}")
         await self.ends()
         on = f"after lifespan.{name}.failed your app sends on: return"
         want(self.sent[-1] is answer, on)
@@ -149,7 +149,10 @@ class Inner:
 
 
 def noting(notes: list[str], name: str = "", fails: str = "") -> Manager:
-    """A manager that notes how it is entered and left, and fails in one of the two."""
+    """A manager that notes how it is entered and left, and fails in one of the two.
+
+    What is raised inside is noted by its type, as in "a left by KeyError".
+    """
 
     @asynccontextmanager
     async def manager(state: State) -> AsyncIterator[None]:
@@ -159,8 +162,10 @@ def noting(notes: list[str], name: str = "", fails: str = "") -> Manager:
         state[name or "ready"] = b"ready"
         try:
             yield
-        finally:
-            notes.append(f"{name} left".strip())
+        except Exception as error:
+            notes.append(f"{name} left by {type(error).__name__}".strip())
+            raise
+        notes.append(f"{name} left".strip())
         if fails == "shutdown":
             raise ConnectionError("no database")
 
@@ -177,7 +182,7 @@ def noting(notes: list[str], name: str = "", fails: str = "") -> Manager:
         '`async with manager(scope["state"]):` and inside it: say that start-up is complete, and'
         " wait for shutdown.",
         "One `try` around it all: remember in a variable whether it is startup or shutdown, and"
-        " `except Exception as error` sends `lifespan.….failed` with `str(error)`.",
+        " `except Exception as error` sends `lifespan.….failed` with the error in its `message`.",
     ),
 )
 async def living(function: Callable[[App, Manager], App]) -> None:
@@ -234,17 +239,46 @@ async def managers(together: Callable[..., Manager]) -> None:
             want(len(state) == 3, "each manager is called with the `state`, as it is")
             notes.clear()
         want(notes == _all("cba", "left"), f"in a {life} life, they are to be left: {_told(notes)}")
+    await _judge_failing(together)
+
+
+async def _judge_failing(together: Callable[..., Manager]) -> None:
+    """One cannot be entered, one cannot be left, and what runs inside raises. Raises Wrong."""
+    notes = list[str]()
+    parts = (noting(notes, "a"), noting(notes, "b", "startup"), noting(notes, "c"))
+    entered, error = await _lived(together(*parts), None)
+    begun = not entered and isinstance(error, ConnectionError)
+    want(begun, "b cannot be entered, and its error does not go on")
+    seen = f"b cannot be entered, so a is to be left, and c not entered: {_told(notes)}"
+    want(notes in (["a entered", by] for by in ("a left", "a left by ConnectionError")), seen)
+
     notes.clear()
-    failing = together(noting(notes, "a"), noting(notes, "b", "startup"), noting(notes, "c"))
+    parts = (noting(notes, "a"), noting(notes, "b", "shutdown"), noting(notes, "c"))
+    _, error = await _lived(together(*parts), None)
+    left = [note.partition(" by ")[0] for note in notes[3:]]
+    want(left == _all("cba", "left"), f"b fails in leaving, and a is to be left: {_told(notes)}")
+    want(isinstance(error, ConnectionError), "b fails in leaving, and its error does not go on")
+
+    notes.clear()
+    inside = KeyError("raised inside")
+    _, error = await _lived(together(*(noting(notes, name) for name in "abc")), inside)
+    left = _all("cba", "left by KeyError")
+    seen = f"what runs inside raised KeyError, which each manager is to see: {_told(notes)}"
+    want(notes[3:] == left, seen)
+    want(error is inside, "what runs inside raised, and its error does not go on")
+
+
+async def _lived(manager: Manager, inside: Exception | None) -> tuple[bool, Exception | None]:
+    """Enter it, raise what is given, leave it: was it entered, and what came out?"""
     entered = False
     try:
-        async with failing({}):
+        async with manager({}):
             entered = True
-    except ConnectionError:
-        pass
-    want(not entered, "b cannot be entered, and its error does not go on")
-    seen = f"b cannot be entered, so a is to be left, and c not entered: {_told(notes)}"
-    want(notes == ["a entered", "a left"], seen)
+            if inside:
+                raise inside
+    except Exception as error:
+        return entered, error
+    return entered, None
 
 
 def _all(names: str, what: str) -> list[str]:
@@ -321,11 +355,13 @@ async def with_pool(function: Callable[[Callable[[], Any]], App]) -> None:
         want(not pool.closed, "the pool is closed before lifespan.shutdown came")
         await life.complete("shutdown")
         want(pool.notes[2] == "closed", "shutdown is complete, and the pool is open")
+        await life.ends()
         want(pool.closed == 1, f"the pool was closed {pool.closed} times")
     async with Life(function(Pool(broken=True))) as life:
         answer = await life.step("startup")
         refused = answer["type"] == "lifespan.startup.failed"
         want(refused, "the pool could not be opened, and start-up is called complete")
+        await life.ends()
 
 
 # -- 7.4
@@ -354,7 +390,19 @@ async def trail(app: App) -> None:
         life.app = app
         kept = f"start-up left {began} in the state, and after the visits it is {life.state}"
         want(life.state == began, kept)
+        _lengthen(life.state)
+        text = (await life.visit("/e")).text
+        longer = f"start-up's list is now door, hall; a visitor at /e reads {text!r}"
+        want(text == "door hall /e", longer)
         await life.complete("shutdown")
+
+
+def _lengthen(state: State) -> None:
+    """Put `hall` behind `door`, in a list or a tuple under any key. Raises Wrong without one."""
+    found = [k for k, v in state.items() if isinstance(v, list | tuple) and "door" in v]
+    want(found, f"start-up left no list with 'door' in the state: {state}")
+    for key in found:
+        state[key] = type(state[key])([*state[key], "hall"])
 
 
 async def _read(life: Life, path: str, who: str) -> None:

@@ -100,7 +100,7 @@ def living(app, manager):
 """,
         ),
         (
-            "The message is the error itself.",
+            "The message names the type of the error alone.",
             """\
 def living(app, manager):
     async def outer(scope, receive, send):
@@ -113,7 +113,7 @@ def living(app, manager):
                 await receive()
             await send({"type": "lifespan.shutdown.complete"})
         except Exception as error:
-            await send({"type": "lifespan.startup.failed", "message": repr(error)})
+            await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
     return outer
 """,
         ),
@@ -251,6 +251,30 @@ def together(*managers):
 """,
         ),
         (
+            "By hand and right, until something raises inside.",
+            """\
+from contextlib import asynccontextmanager
+
+def together(*managers):
+    @asynccontextmanager
+    async def manager(state):
+        entered = []
+        try:
+            for each in managers:
+                held = each(state)
+                await held.__aenter__()
+                entered.append(held)
+        except Exception:
+            for held in reversed(entered):
+                await held.__aexit__(None, None, None)
+            raise
+        yield
+        for held in reversed(entered):
+            await held.__aexit__(None, None, None)
+    return manager
+""",
+        ),
+        (
             "The context is made at once.",
             """\
 from contextlib import asynccontextmanager
@@ -265,6 +289,26 @@ def together(*managers):
         ),
     ],
     "7.3": [
+        (
+            "It stays behind its last message.",
+            """\
+def with_pool(open_pool):
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            try:
+                scope["state"]["pool"] = await open_pool()
+            except Exception as error:
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return await asyncio.sleep(3600)
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await scope["state"]["pool"].close()
+            return await send({"type": "lifespan.shutdown.complete"})
+        await reply(send, 200, await scope["state"]["pool"].get(scope["path"]))
+    return app
+""",
+        ),
         (
             "Opened when the app is made, and awaited in a task.",
             """\
@@ -485,6 +529,20 @@ async def trail(scope, receive, send):
 """,
         ),
         (
+            "The state is not read.",
+            """\
+async def trail(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        scope["state"]["trail"] = ["door"]
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+    else:
+        await reply(send, 200, f"door {scope['path']}".encode())
+""",
+        ),
+        (
             "The lifespan is given up.",
             """\
 async def trail(scope, receive, send):
@@ -536,7 +594,7 @@ class living:
                 step = "shutdown"
                 await receive()
         except Exception as error:
-            await send({"type": f"lifespan.{step}.failed", "message": str(error)})
+            await send({"type": f"lifespan.{step}.failed", "message": repr(error)})
         else:
             await send({"type": "lifespan.shutdown.complete"})
 """,
