@@ -270,6 +270,8 @@ async def chunks_for_all(message: Message, send: Send) -> None:
 
 async def other_status(app: App, scope: Scope, receive: Receive, send: Send) -> None:
     """What raises is answered with 404."""
+    if scope["type"] != "http":
+        return await app(scope, receive, send)
     try:
         await app(scope, receive, lambda message: asyncio.sleep(0))
     except Exception:

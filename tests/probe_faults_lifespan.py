@@ -199,7 +199,8 @@ def shutdown_first(app: App) -> App:
 
     async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            busy.set()
+            if scope["path"].endswith("/slow"):
+                busy.set()
             return await app(scope, receive, send)
         told = [await receive()]
 

@@ -13,6 +13,7 @@ from asgilive.probes.seen import Seen
 from asgilive.probes.visit import Visit
 from asgilive.recording import Receive, Scope, Send
 
+PATIENCE = 6.0  # seconds that a server is given to stop, see running.py
 STARTED: dict[str, Any] = {"type": "lifespan.startup.complete"}
 STOPPED: dict[str, Any] = {"type": "lifespan.shutdown.complete"}
 
@@ -261,16 +262,16 @@ async def stops_amid(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send(STOPPED)
         return
-    await read(receive)
-    await asyncio.sleep(1.0)
-    await send(START)
-    await send(BODY)
+    if scope["path"].endswith("/slow"):
+        await asyncio.sleep(1.0)
+    await answer(receive, send)
 
 
 @stops_amid.client
 async def _(visit: Visit) -> None:
+    await visit.get()  # now the application is there
     connection = await visit.dial()
-    await connection.write(visit.request())
+    await connection.write(visit.request(rest="/slow"))
     await asyncio.sleep(0.4)
 
 
@@ -279,7 +280,7 @@ def _(seen: Seen) -> bool | str:
     told = _when(_life(seen), "received", "lifespan.shutdown")
     if told == float("inf"):
         return "lifespan.shutdown never came"
-    last = _requests(seen)[0].notes[-1].t
+    last = _requests(seen)[-1].notes[-1].t
     return last <= told or "lifespan.shutdown came while a request was still answered"
 
 
@@ -302,7 +303,7 @@ async def _(visit: Visit) -> None:
 @fails_to_stop.judge("L16")
 def _(seen: Seen) -> bool | str:
     _life(seen)
-    if seen.said.get("down", 9.0) > 2.9:
+    if seen.said.get("down", PATIENCE) >= PATIENCE:
         return "the server does not end after lifespan.shutdown.failed"
     return any("the disk is full today" in line for line in seen.log) or "the log lacks the message"
 

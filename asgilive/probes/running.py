@@ -30,6 +30,7 @@ from asgilive.probes.visit import Place, Visit
 
 AT_ONCE = 8  # scenarios at a time on one server
 LIVES_AT_ONCE = 2  # servers of their own
+STOP = 6.0  # seconds that a server is given to stop
 LIMIT = 12.0  # seconds for one scenario
 HERE = str(Path(__file__).resolve().parent.parent.parent)
 
@@ -163,7 +164,7 @@ class Runner:
                 began = time.perf_counter()
                 asked = running.status is None
                 with contextlib.suppress(hosting.StillRunning):
-                    await running.host.stop(3.0)
+                    await running.host.stop(STOP)
                 if seen:
                     seen.said |= {"down": time.perf_counter() - began, "status": running.status}
                     seen.said["stopped itself"] = not asked

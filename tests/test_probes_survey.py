@@ -1,0 +1,40 @@
+"""The whole survey on two servers: what they are known for, and nothing undecided but what is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from planting import column
+
+from asgilive import probes, spec
+
+
+@pytest.fixture(scope="module")
+def grid() -> Any:
+    return asyncio.run(spec.survey([column(), "hypercorn"]))
+
+
+def test_every_statement_that_binds_servers_is_there(grid: Any) -> None:
+    bound = [s.id for s in spec if s.actor in ("server", "both")]
+    assert [row.id for row in grid.rows] == bound
+    probed = {id for one in probes.SCENARIOS.values() for id in one.judges}
+    assert len(probed & set(bound)) >= 130
+    assert set(bound) - probed == set(probes.OPEN)
+
+
+def test_uvicorn(grid: Any) -> None:
+    found = {r.id: r.said for r in grid if r.server == "planted" and r.verdict == "fail"}
+    assert set(found) == {"H04", "H49"}, found
+    differs = {r.id for r in grid if r.server == "planted" and r.verdict == "differs"}
+    assert differs == {"C18", "H51"}
+    undecided = {r.id for r in grid if r.server == "planted" and r.verdict == "undecided"}
+    assert undecided == set(probes.OPEN)
+
+
+def test_hypercorn(grid: Any) -> None:
+    found = {r.id: r.said for r in grid if r.server == "hypercorn" and r.verdict == "fail"}
+    assert set(found) == {"H49", "X28"}, found
+    assert grid["H21", "hypercorn"].verdict == "pass"
+    assert grid["L02", "hypercorn"].verdict == "pass"
