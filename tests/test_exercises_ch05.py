@@ -1,7 +1,11 @@
 """The exercises of chapter 5: what their checks say where the answers of learners do not lead."""
 
 import asyncio
+import contextlib
+import selectors
+import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ from asgilive import check, grade
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "notebooks"))
 
-from apps.loop import Loop, SocketLoop, Steps, Task, run, sleep
+from apps.loop import Loop, SocketLoop, Steps, Task, answer, run, sleep
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +63,14 @@ def test_kept():
         task = asyncio.ensure_future(coro)
         asyncio.get_running_loop().call_soon(task.cancel)
 
-    said = sentences(check.kept, [slow], [cut], [cancels], [7])
+    newest = []
+
+    def last(coro):
+        newest[:] = [asyncio.ensure_future(coro)]
+        newest[0].add_done_callback(lambda task: newest.clear())
+
+    said = sentences(check.kept, [slow], [cut], [cancels], [7], [last])
+    assert "two tasks were started, and one was lost" in said[4]
     assert "waits for the coroutine" in said[0]
     assert "TimeoutError" in said[1]
     assert "did not come to its end" in said[2]
@@ -91,6 +102,27 @@ def test_cleaned():
     assert "nobody outside heard of it" in said[0]
     assert "did not wait" in said[1]
     assert "is taken 0 times" in said[2]
+
+    async def inside(thing):
+        try:
+            thing.take()
+            await thing.use()
+        finally:
+            thing.give_back()
+
+    async def deaf(thing):
+        try:
+            thing.take()
+        except ValueError:
+            return
+        try:
+            await thing.use()
+        finally:
+            thing.give_back()
+
+    said = sentences(check.cleaned, [inside], [deaf])
+    assert "what was never taken is given back" in said[0]
+    assert "`take` raised ValueError, and nobody outside heard of it" in said[1]
 
 
 def test_doze():
@@ -127,19 +159,25 @@ def test_gather():
     async def swallows(loop, *coros):
         tasks = [loop.create_task(coro) for coro in coros]
         for task in tasks:
-            while not task.done():
-                await sleep(0)
+            with contextlib.suppress(ValueError):
+                await task
         return [getattr(task.end, "value", None) for task in tasks]
 
     async def at_least_one(loop, *coros):
         tasks = [loop.create_task(coro) for coro in coros]
         return [await tasks[0], *[await task for task in tasks[1:]]]
 
+    async def busy(loop, *coros):
+        tasks = [loop.create_task(coro) for coro in coros]
+        while not all(task.done() for task in tasks):
+            await sleep(0)
+        return [task.result() for task in tasks]
+
     async def waits(loop, *coros):
         await Task(sleep(0.01), loop)
         await never()
 
-    answers = [early, text, doubled, swallows, at_least_one, waits]
+    answers = [early, text, doubled, swallows, at_least_one, waits, busy]
     said = sentences(check.gather, *[(Loop, answer) for answer in answers], (Loop(), early))
     assert "when 1 of 3 had ended" in said[0]
     assert "gives a str" in said[1]
@@ -147,7 +185,8 @@ def test_gather():
     assert "never hears of it" in said[3]
     assert "IndexError" in said[4]
     assert "all wait, and nothing will come" in said[5]
-    assert "the class of your loop" in said[6]
+    assert "asks again at every turn" in said[6]
+    assert "the class of your loop" in said[7]
 
 
 def never():
@@ -212,9 +251,26 @@ def test_semaphore():
 
         def release(self):
             self.free += 1
-            if self.waiting:
+            while self.waiting:
                 loop, wake = self.waiting.pop()
                 loop.ready.append(wake)
+
+    class OneWoken(Door):
+        def release(self):
+            self.free += 1
+            if self.waiting:
+                loop, wake = self.waiting.pop(0)
+                loop.ready.append(wake)
+
+    class Doubles(Door):
+        """Gives back, when cancelled, a place that it never had."""
+
+        async def acquire(self):
+            try:
+                await super().acquire()
+            except asyncio.CancelledError:
+                self.release()
+                raise
 
     class Wide(Door):
         more = 1
@@ -229,7 +285,7 @@ def test_semaphore():
                 super().release()
 
     assert grade(check.semaphore, Loop, Door)
-    answers = [Nothing, Plain, Turns, Raises, Wide, Forgets]
+    answers = [Nothing, Plain, Turns, Raises, Wide, Forgets, OneWoken, Doubles]
     said = sentences(check.semaphore, *[(Loop, answer) for answer in answers])
     assert "no `acquire`" in said[0]
     assert "write `async def acquire`" in said[1]
@@ -237,6 +293,8 @@ def test_semaphore():
     assert "KeyError" in said[3]
     assert "a second one got in" in said[4]
     assert "release woke nobody" in said[5]
+    assert "the wake-up was lost with it" in said[6]
+    assert "then two got in" in said[7]
 
 
 class _Wait:
@@ -266,12 +324,45 @@ def test_timeout():
     async def endless(loop, coro, seconds):
         return await loop.create_task(coro)
 
-    answers = [nothing, other, swallows, endless]
+    async def busy(loop, coro, seconds):
+        task, began = loop.create_task(coro), time.monotonic()
+        while not task.done() and time.monotonic() < began + seconds:
+            await sleep(0)
+        if task.done():
+            return task.result()
+        task.cancel()
+        raise TimeoutError
+
+    async def alone(loop, coro, seconds):
+        task, began = loop.create_task(coro), time.monotonic()
+        while not task.done() and time.monotonic() < began + seconds:
+            await sleep(0.005)
+        if task.done():
+            return task.result()
+        task.cancel()
+        raise TimeoutError
+
+    async def keeps(loop, coro, seconds):
+        task, began = loop.create_task(coro), time.monotonic()
+        try:
+            while not task.done() and time.monotonic() < began + seconds:
+                await sleep(0.005)
+            if task.done():
+                return task.result()
+        except asyncio.CancelledError:
+            pass
+        task.cancel()
+        raise TimeoutError
+
+    answers = [nothing, other, swallows, endless, busy, alone, keeps]
     said = sentences(check.timeout, *[(Loop, answer) for answer in answers])
     assert "timeout gives None" in said[0]
     assert "too late is a TimeoutError, and your timeout raised OSError" in said[1]
     assert "never hears of it" in said[2]
     assert "there is no TimeoutError" in said[3]
+    assert "asks again at every turn" in said[4]
+    assert "the work goes on, held by nobody" in said[5]
+    assert "the cancellation does not go on" in said[6]
 
 
 def test_the_loop_of_the_chapter_keeps_its_promises():
@@ -301,6 +392,37 @@ def test_the_loop_of_the_chapter_keeps_its_promises():
     assert task.done()
     with pytest.raises(RuntimeError, match="nothing will come"):
         run(Loop(), never())
+
+
+@pytest.mark.parametrize("make", [SocketLoop, lambda: SocketLoop(selectors.DefaultSelector())])
+def test_the_server_of_the_chapter_says_who_asks_and_waits_until_the_client_has_left(make):
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append((scope["http_version"], await receive()))
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+        seen.append(await receive())
+
+    own = make()
+    here, there = socket.socketpair()
+    here.setblocking(False)
+    task = own.create_task(answer(own, app, here, ("127.0.0.1", 1)))
+    there.sendall(b"GET / HTTP/1.0\r\nA: b\r\n\r\n")
+    with there:
+        while len(seen) < 1:
+            own.run_once()
+        there.settimeout(1)
+        own.call_later(0.05, lambda: None)
+        own.run_once()
+        assert there.recv(100) == b"HTTP/1.1 204 \r\nConnection: close\r\n\r\n"
+        there.sendall(b"more")
+        own.run_once()
+        assert not task.done()
+    while not task.done():
+        own.run_once()
+    assert task.result() is None
+    assert seen == [("1.0", {"type": "http.request"}), {"type": "http.disconnect"}]
 
 
 async def _await(task):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import inspect
 import sys
@@ -97,7 +98,7 @@ class _Steps:
     ),
 )
 async def kept(background: Callable[[Coroutine[Any, Any, None]], Any]) -> None:
-    """A task in the background lives until it is done, and nothing holds it after that."""
+    """Tasks in the background live until they are done, and what holds them does not only grow."""
     want(callable(background), "give the function itself, without brackets behind it")
     with _muted():
         await _judge_kept(background)
@@ -105,19 +106,29 @@ async def kept(background: Callable[[Coroutine[Any, Any, None]], Any]) -> None:
 
 async def _judge_kept(background: Callable[[Coroutine[Any, Any, None]], Any]) -> None:
     said: list[str] = []
-    gate = _Gate()
+    gates = [_Gate(), _Gate(), _Gate()]
     before = asyncio.all_tasks()
-    await _called(background, _work(said, gate))
-    tasks = [weakref.ref(task) for task in asyncio.all_tasks() - before]
+    await _called(background, _work(said, gates[0]))
     gc.collect()
     want("lost" not in said, "the task was collected as garbage while it waited: hold it")
-    gate.open()
-    for _ in range(3):
-        await asyncio.sleep(0)
-    want(said == ["begins", "ends"], "the coroutine did not come to its end")
+    await _called(background, _work(said, gates[1]))
+    tasks = [weakref.ref(task) for task in asyncio.all_tasks() - before]
+    gc.collect()
+    want("lost" not in said, "two tasks were started, and one was lost: hold each of them")
+    await _opened(*gates[:2])
+    want(said == ["begins"] * 2 + ["ends"] * 2, "the coroutine did not come to its end")
+    await _called(background, _work(said, gates[2]))  # who tidies up may do it now
     gc.collect()
     held = [task for task in tasks if task() is not None]
-    want(not held, "the task is done, and still held: what only grows is a leak")
+    await _opened(gates[2])
+    want(not held, "tasks are done, and still held: what only grows is a leak")
+
+
+async def _opened(*gates: _Gate) -> None:
+    for gate in gates:
+        gate.open()
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 async def _called(background: Callable[..., Any], work: Coroutine[Any, Any, None]) -> None:
@@ -196,6 +207,12 @@ async def cleaned(borrow: Callable[[Any], Awaitable[None]]) -> None:
     thing = _Thing()
     await borrow(thing)
     _judge_thing(thing, "when all goes well")
+    thing = _Thing(ValueError("none left"), refuses=True)
+    with contextlib.suppress(ValueError):
+        await borrow(thing)
+        raise Wrong("`take` raised ValueError, and nobody outside heard of it: let it through")
+    never = "`take` raised, and what was never taken is given back: take it before the `try`"
+    want(not thing.back, never)
     thing = _Thing(ValueError("it broke"))
     with contextlib.suppress(ValueError):
         await borrow(thing)
@@ -221,11 +238,15 @@ def _judge_thing(thing: _Thing, when: str) -> None:
 class _Thing:
     """Something that is taken, used and given back."""
 
-    def __init__(self, error: Exception | None = None, *, wait: bool = False) -> None:
-        self.error, self.wait = error, wait
+    def __init__(
+        self, error: Exception | None = None, *, wait: bool = False, refuses: bool = False
+    ) -> None:
+        self.error, self.wait, self.refuses = error, wait, refuses
         self.taken = self.back = 0
 
     def take(self) -> None:
+        if self.refuses and self.error:
+            raise self.error
         self.taken += 1
 
     async def use(self) -> None:
@@ -370,8 +391,9 @@ async def gather(Loop: Any, gather: Callable[..., Awaitable[Any]]) -> None:
 
 async def _judge_gather(loop: Any, gather: Callable[..., Any], workers: _Workers) -> None:
     names, said = "abc", workers.said
-    works = [workers.work(name, turns) for name, turns in zip(names, (3, 1, 2), strict=True)]
-    found = await gather(loop, *works)
+    works = [workers.work(name, turns) for name, turns in zip(names, (30, 10, 20), strict=True)]
+    task = loop.create_task(gather(loop, *works))
+    found = await task
     ended = [line[0] for line in said if line.endswith("ends")]
     want(said, "no coroutine was started: make a task of each")
     want(len(ended) == 3, f"it came back when {len(ended)} of 3 had ended: await every task")
@@ -384,6 +406,7 @@ async def _judge_gather(loop: Any, gather: Callable[..., Any], workers: _Workers
     in_order_of_end = list(found) == [name.upper() for name in ended]
     want(not in_order_of_end, "the results stand in the order of their ends, not as given")
     want(list(found) == ["A", "B", "C"], f"the results are {found!r}, not ['A', 'B', 'C']")
+    want(task.steps < 10, "it asks again at every turn whether they are done: await the tasks")
     want(list(await gather(loop)) == [], "of no coroutines it should give an empty list")
 
 
@@ -406,7 +429,7 @@ async def _judge_error(loop: Any, gather: Callable[..., Any], workers: _Workers)
         " function of the loop and `wake`, as `sleep` does.",
         "`release` frees a place and wakes one who waits: put its `wake` into `loop.ready`.",
         "Whoever wakes up looks again: `while self.free == 0: await …`, since another may have"
-        " been faster.",
+        " been faster. So `release` may wake all: one of them was perhaps cancelled.",
     ),
 )
 async def semaphore(Loop: Any, Semaphore: Callable[[int], Any]) -> None:
@@ -415,6 +438,8 @@ async def semaphore(Loop: Any, Semaphore: Callable[[int], Any]) -> None:
         want(hasattr(Semaphore, name), f"the class has no `{name}`")
     _run(Loop, lambda loop: _judge_places(loop, Semaphore))
     _run(Loop, lambda loop: _judge_rest(loop, Semaphore))
+    for woken in (False, True):
+        _run(Loop, functools.partial(_judge_cancelled, Semaphore, woken))
 
 
 async def _judge_places(loop: Any, Semaphore: Callable[[int], Any]) -> None:
@@ -457,6 +482,30 @@ async def _judge_rest(loop: Any, Semaphore: Callable[[int], Any]) -> None:
     want(waiting.done(), "release woke nobody")
 
 
+async def _judge_cancelled(Semaphore: Callable[[int], Any], woken: bool, loop: Any) -> None:
+    """Some who wait are cancelled, before release or as soon as it has woken one. Raises Wrong."""
+    door = Semaphore(1)
+    await _acquired(door)
+    waiting = [loop.create_task(_acquired(door)) for _ in range(3)]
+    await _turn()
+    if woken:
+        door.release()
+        waiting[0].cancel()
+    else:
+        waiting[0].cancel()
+        waiting[2].cancel()
+        door.release()
+    rest = waiting[1:] if woken else waiting[1:2]
+    for _ in range(10):
+        await _turn()
+    inside = [task for task in rest if task.done()]
+    text = "one who waited was cancelled, and the wake-up was lost with it: another waits for ever"
+    want(inside, text)
+    want(
+        len(inside) == 1, "one who waited was cancelled, and then two got in, and there is 1 place"
+    )
+
+
 async def _acquired(door: Any) -> None:
     made = door.acquire()
     want(inspect.isawaitable(made), "`acquire` is awaited: write `async def acquire`")
@@ -483,7 +532,7 @@ def _judge_tasks(tasks: list[Any]) -> None:
 
 @exercise(
     "5.7",
-    "A timeout",
+    "A time-out",
     your="timeout",
     hints=(
         "Run the coroutine as a task, so that you can look at it, and give it up.",
@@ -500,6 +549,7 @@ async def timeout(Loop: Any, timeout: Callable[..., Awaitable[Any]]) -> None:
     try:
         _run(Loop, lambda loop: _judge_in_time(loop, timeout, workers))
         _run(Loop, lambda loop: _judge_late(loop, timeout))
+        _run(Loop, lambda loop: _judge_given_up(loop, timeout))
     finally:
         workers.close()
 
@@ -517,9 +567,9 @@ async def _judge_in_time(loop: Any, timeout: Callable[..., Any], workers: _Worke
 
 async def _judge_late(loop: Any, timeout: Callable[..., Any]) -> None:
     said: list[str] = []
-    work = _slow(said)
+    task = loop.create_task(timeout(loop, _slow(said), 0.05))
     try:
-        await timeout(loop, work, 0.05)
+        await task
     except TimeoutError:
         want("late" not in said, "TimeoutError came only when the work had ended")
     except Exception as error:
@@ -529,6 +579,21 @@ async def _judge_late(loop: Any, timeout: Callable[..., Any]) -> None:
     for _ in range(3):
         await _turn()
     want(said == ["cleaned up"], "TimeoutError came, and the work still waits: cancel it")
+    want(task.steps < 30, "it asks again at every turn whether the work is done: wait to be woken")
+
+
+async def _judge_given_up(loop: Any, timeout: Callable[..., Any]) -> None:
+    said: list[str] = []
+    task = loop.create_task(timeout(loop, _slow(said), 5))
+    for _ in range(3):
+        await _turn()
+    task.cancel()
+    for _ in range(3):
+        await _turn()
+    text = "who awaits timeout was cancelled, and the work goes on, held by nobody: cancel it too"
+    want(said == ["cleaned up"], text)
+    text = "who awaits timeout was cancelled, and the cancellation does not go on"
+    want(isinstance(task.end, asyncio.CancelledError), text)
 
 
 async def _slow(said: list[str]) -> None:

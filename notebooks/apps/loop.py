@@ -50,7 +50,7 @@ class Task(Steps):
     def result(self):
         if isinstance(self.end, StopIteration):
             return self.end.value
-        raise self.end
+        raise self.end  # always this one: its traceback grows
 
     def cancel(self):
         self.step(self.steps, CancelledError())
@@ -138,28 +138,38 @@ class SocketLoop(Loop):
 
 def scope_of(head, client):
     first, *lines = head.split(b"\r\n\r\n")[0].split(b"\r\n")
-    method, target, _ = first.decode("ascii").split(" ")
+    method, target, version = first.decode("ascii").split(" ")
     path, _, query = target.partition("?")
     pairs = [line.split(b":", 1) for line in lines]
     return {"type": "http", "asgi": {"version": "3.0"},
-            "http_version": "1.1", "method": method,
+            "http_version": version.removeprefix("HTTP/"),
+            "method": method,
             "path": unquote(path), "raw_path": path.encode(),
             "query_string": query.encode(), "client": client,
             "headers": [(name.lower(), value.strip())
                         for name, value in pairs]}
 
 
+def head_of(message):
+    first = b"HTTP/1.1 %d " % message["status"]
+    pairs = [b": ".join(pair) for pair in message.get("headers", [])]
+    return b"\r\n".join([first, b"Connection: close", *pairs, b"\r\n"])
+
+
 async def answer(loop, app, client, address):
+    messages = [{"type": "http.request"}]
+
     async def receive():
-        return {"type": "http.request"}
+        if messages:
+            return messages.pop()
+        while await loop.sock_recv(client, 65536):
+            pass
+        return {"type": "http.disconnect"}
 
     async def send(message):
         data = message.get("body", b"")
         if message["type"] == "http.response.start":
-            first = b"HTTP/1.1 %d " % message["status"]
-            pairs = [b": ".join(pair) for pair in message["headers"]]
-            lines = [first, b"Connection: close", *pairs, b"\r\n"]
-            data = b"\r\n".join(lines)
+            data = head_of(message)
         await loop.sock_sendall(client, data)
 
     with client:

@@ -88,6 +88,23 @@ async def background(coro):
 """,
         ),
         (
+            "The newest is kept.",
+            """\
+import asyncio
+
+held = None
+
+def background(coro):
+    global held
+    held = asyncio.create_task(coro)
+    held.add_done_callback(forget)
+
+def forget(task):
+    global held
+    held = None
+""",
+        ),
+        (
             "A local variable is believed to hold it.",
             """\
 import asyncio
@@ -100,6 +117,17 @@ def background(coro):
         ),
     ],
     "5.3": [
+        (
+            "Taken inside the try.",
+            """\
+async def borrow(thing):
+    try:
+        thing.take()
+        await thing.use()
+    finally:
+        thing.give_back()
+""",
+        ),
         (
             "Nothing caught: what stands behind the await does not run.",
             """\
@@ -237,6 +265,17 @@ async def gather(loop, *coros):
 """,
         ),
         (
+            "A loop of turns waits.",
+            """\
+from apps.loop import Loop, sleep
+async def gather(loop, *coros):
+    tasks = [loop.create_task(coro) for coro in coros]
+    while not all(task.done() for task in tasks):
+        await sleep(0)
+    return [task.result() for task in tasks]
+""",
+        ),
+        (
             "Waits for all, and forgets the return.",
             """\
 from apps.loop import Loop, sleep
@@ -306,6 +345,65 @@ class Semaphore:
 """,
         ),
         (
+            "The place is handed on, also to one that was cancelled.",
+            """\
+from apps.loop import Loop, sleep
+from collections import deque
+from types import coroutine
+
+class Semaphore:
+    def __init__(self, free):
+        self.free, self.waiting = free, deque()
+
+    @coroutine
+    def acquire(self):
+        if self.free:
+            self.free -= 1
+        else:
+            yield lambda loop, wake: self.waiting.append((loop, wake))
+
+    def release(self):
+        if self.waiting:
+            loop, wake = self.waiting.popleft()
+            loop.ready.append(wake)
+        else:
+            self.free += 1
+""",
+        ),
+        (
+            "Takes itself out of the list, and is cancelled when it was woken.",
+            """\
+from apps.loop import Loop, sleep
+from types import coroutine
+
+class Semaphore:
+    def __init__(self, free):
+        self.free, self.waiting = free, []
+
+    @coroutine
+    def wait(self):
+        mine = []
+        def ask(loop, wake):
+            mine.append((loop, wake))
+            self.waiting.extend(mine)
+        try:
+            yield ask
+        finally:
+            self.waiting = [each for each in self.waiting if each not in mine]
+
+    async def acquire(self):
+        while not self.free:
+            await self.wait()
+        self.free -= 1
+
+    def release(self):
+        self.free += 1
+        if self.waiting:
+            loop, wake = self.waiting.pop(0)
+            loop.ready.append(wake)
+""",
+        ),
+        (
             "release frees the place and wakes nobody.",
             """\
 from apps.loop import Loop, sleep
@@ -355,6 +453,68 @@ async def timeout(loop, coro, seconds):
         task.cancel()
         raise TimeoutError
     return task.result()
+""",
+        ),
+        (
+            "Looks at every turn.",
+            """\
+from apps.loop import Loop, sleep
+import time
+
+async def timeout(loop, coro, seconds):
+    task = loop.create_task(coro)
+    end = time.monotonic() + seconds
+    try:
+        while not task.done() and time.monotonic() < end:
+            await sleep(0)
+        if task.done():
+            return task.result()
+        raise TimeoutError
+    finally:
+        task.cancel()
+""",
+        ),
+        (
+            "Leaves the work running when it is cancelled itself.",
+            """\
+from apps.loop import Loop, sleep
+from types import coroutine
+
+@coroutine
+def either(task, seconds):
+    def ask(loop, wake):
+        task.waiters.append(wake)
+        loop.call_later(seconds, wake)
+    yield ask
+
+async def timeout(loop, coro, seconds):
+    task = loop.create_task(coro)
+    await either(task, seconds)
+    if task.done():
+        return task.result()
+    task.cancel()
+    raise TimeoutError
+""",
+        ),
+        (
+            "Takes every cancellation for its own.",
+            """\
+from apps.loop import Loop, sleep
+import asyncio
+
+async def timeout(loop, coro, seconds):
+    task = loop.create_task(coro)
+    async def end():
+        await sleep(seconds)
+        task.cancel()
+    watch = loop.create_task(end())
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise TimeoutError from None
+    finally:
+        watch.cancel()
+        task.cancel()
 """,
         ),
         (
@@ -428,6 +588,18 @@ def background(coro):
 """,
         ),
         (
+            "A list that is made anew without those that are done.",
+            """\
+import asyncio
+
+tasks = []
+
+def background(coro):
+    tasks.append(asyncio.create_task(coro))
+    tasks[:] = [task for task in tasks if not task.done()]
+""",
+        ),
+        (
             "An async def, and a list that is tidied.",
             """\
 import asyncio
@@ -484,25 +656,22 @@ async def doze(turn, clock, seconds):
     ],
     "5.5": [
         (
-            "The results are put into their places as they come; a loop of turns waits.",
+            "The results are put into their places as they come.",
             """\
 from apps.loop import Loop, sleep
 async def gather(loop, *coros):
     results = [None] * len(coros)
     async def run(place, coro):
         results[place] = await coro
-    tasks = [loop.create_task(run(*each)) for each in enumerate(coros)]
-    while not all(task.done() for task in tasks):
-        await sleep(0)
-    for task in tasks:
-        task.result()
+    for task in [loop.create_task(run(*each)) for each in enumerate(coros)]:
+        await task
     return tuple(results)
 """,
         ),
     ],
     "5.6": [
         (
-            "The place is handed on to the first who waits, and never becomes free.",
+            "The place is handed on to the first who waits, who hands it on when cancelled.",
             """\
 from apps.loop import Loop, sleep
 from collections import deque
@@ -516,8 +685,19 @@ class Semaphore:
     def acquire(self):
         if self.free:
             self.free -= 1
-        else:
-            yield lambda loop, wake: self.waiting.append((loop, wake))
+            return
+        mine = []
+        def ask(loop, wake):
+            mine.append((loop, wake))
+            self.waiting.extend(mine)
+        try:
+            yield ask
+        except BaseException:
+            if mine[0] in self.waiting:
+                self.waiting.remove(mine[0])
+            else:
+                self.release()
+            raise
 
     def release(self):
         if self.waiting:
@@ -544,9 +724,12 @@ async def timeout(loop, coro, seconds):
     try:
         return await task
     except asyncio.CancelledError:
-        raise TimeoutError from None
+        if watch.done():
+            raise TimeoutError from None
+        raise
     finally:
         watch.cancel()
+        task.cancel()
 """,
         ),
         (
@@ -558,12 +741,14 @@ import time
 async def timeout(loop, coro, seconds):
     task = loop.create_task(coro)
     end = time.monotonic() + seconds
-    while not task.done():
-        if time.monotonic() > end:
-            task.cancel()
-            raise TimeoutError
-        await sleep(0.005)
-    return task.result()
+    try:
+        while not task.done():
+            if time.monotonic() > end:
+                raise TimeoutError
+            await sleep(0.005)
+        return task.result()
+    finally:
+        task.cancel()
 """,
         ),
     ],
