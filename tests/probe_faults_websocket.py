@@ -31,7 +31,7 @@ async def pings_are_messages(app: App, scope: Scope, receive: Receive, send: Sen
             return left.pop(0)
         message = await receive()
         text = message.get("text")
-        if text and len(text) > 3:
+        if text and len(text) > 5:
             left.append(message | {"text": text[3:]})
             return message | {"text": text[:3]}
         return message

@@ -236,8 +236,8 @@ async def fragments(scope: Scope, receive: Receive, send: Send) -> None:
 @fragments.client
 async def _(visit: Visit) -> None:
     connection = await upgrade(visit)
-    await connection.write(frame(TEXT, b"hel", fin=False) + frame(PING, b"are you there"))
-    await connection.write(frame(0, b"lo"))
+    await connection.write(frame(TEXT, b"up", fin=False) + frame(PING, b"are you there"))
+    await connection.write(frame(0, b"hill"))
     await until_frames(connection, 2)
     await connection.write(closing(1000))
     await connection.rest(wait=0.5)
@@ -253,7 +253,7 @@ def _(seen: Seen) -> bool | str:
 @fragments.judge("W03")
 def _(seen: Seen) -> bool | str:
     text = _said(seen, "text").get("text")
-    return text == "hello" or f"hel and lo became {text!r}"
+    return text == "uphill" or f"up and hill became {text!r}"
 
 
 @scenario(place="ping")
