@@ -381,6 +381,7 @@ class Logs:
         "hypercorn.access",
         "asyncio",
         "asgilive.wsgiref",
+        "apps.server",  # the reader's own, in chapter 11
     )
 
     def watch(self) -> None:

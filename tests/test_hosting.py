@@ -277,11 +277,12 @@ async def test_a_server_may_listen_twice_on_its_socket():
 # -- logs
 
 
-async def test_what_a_thread_logs_is_in_its_log(caplog):
+@pytest.mark.parametrize("name", ["uvicorn.error", "asyncio", "apps.server"])
+async def test_what_a_thread_logs_is_in_its_log(caplog, name):
     wrong = ValueError("wrong\nin two lines")
 
     async def talks(sock):
-        log = logging.getLogger("uvicorn.error")
+        log = logging.getLogger(name)
         log.error("Exception in ASGI application\n", exc_info=wrong)
         log.warning("%s", "careful")
         for _ in range(LONGEST_LOG):
