@@ -185,13 +185,14 @@ def pages(name: str) -> Step:
 
 
 PLAIN = "not notebooks and not pages"
+AGAIN = f"{PLAIN} and not start and not faults"
 
 
 def groups(everything: bool) -> Iterator[list[Step]]:
     """The steps in their order; those of one group run beside each other, and time nothing."""
     yield [lint(), types(), workflows(), pages_built()]
     yield [pytest("tests", PLAIN, "--cov", "--cov-report=term-missing:skip-covered")]
-    yield [pytest("tests, asyncio watched", f"{PLAIN} and not start", PYTHONASYNCIODEBUG="1")]
+    yield [pytest("tests, asyncio watched", AGAIN, PYTHONASYNCIODEBUG="1")]
     yield [pytest("notebooks", "notebooks")]
     yield [pages("chromium")]
     if everything:
@@ -201,7 +202,7 @@ def groups(everything: bool) -> Iterator[list[Step]]:
 def groups_of(version: str, python: str) -> Iterator[list[Step]]:
     """The steps of another Python."""
     python = environment_of(version, python)
-    yield [pytest(f"tests on {version}", f"{PLAIN} and not start", python=python)]
+    yield [pytest(f"tests on {version}", AGAIN, python=python)]
     yield [pytest(f"notebooks on {version}", "notebooks", python=python)]
 
 

@@ -12,6 +12,9 @@ from asgilive import spec
 FAULTS = SOCKETS | LIVES
 
 
+pytestmark = pytest.mark.faults
+
+
 @pytest.mark.parametrize("id", FAULTS)
 async def test_a_planted_fault_is_seen(id: str) -> None:
     result = await verdict(id, FAULTS[id])

@@ -15,6 +15,9 @@ from asgilive.probes.seen import Seen, Wire
 from asgilive.probes.survey import verdict_of
 
 
+pytestmark = pytest.mark.faults
+
+
 @pytest.mark.parametrize("id", FAULTS)
 async def test_a_planted_fault_is_seen(id: str) -> None:
     result = await verdict(id, FAULTS[id])

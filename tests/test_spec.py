@@ -115,7 +115,7 @@ def test_rows_by_range_id_and_letter():
 def test_the_whole_shows_as_a_table_of_its_parts():
     assert "221 statements" in repr(spec)
     assert "WebSocket" in spec._repr_html_()
-    assert dir(spec) == ["key", "links", "lint", "machine", "rows"]
+    assert dir(spec) == ["key", "links", "lint", "machine", "probe", "rows", "survey"]
 
 
 @pytest.mark.parametrize(
