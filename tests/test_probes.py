@@ -250,6 +250,14 @@ def test_columns_that_are_not() -> None:
     assert columns.column("uvicorn").name == "uvicorn"
 
 
+async def test_a_server_of_ones_own_is_a_column() -> None:
+    one = columns.column(servers.uvicorn)
+    assert one.name == "uvicorn"
+    assert one.in_thread() is one
+    grid = await survey([servers.uvicorn], "H01")
+    assert grid["H01", "uvicorn"].verdict == "pass"
+
+
 async def test_httptools_in_a_thread() -> None:
     one = columns.column("uvicorn-httptools").in_thread()
     grid = await survey([one], "H38")
@@ -286,6 +294,30 @@ async def test_a_client_that_cannot_connect(monkeypatch: pytest.MonkeyPatch) -> 
 
     grid = await spec.survey(["uvicorn"], probes=[one])
     assert grid["H31", "uvicorn"].said == "ConnectionRefusedError: nobody there"
+
+
+async def test_a_life_ends_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "LIMIT", 0.2)
+    one = made(lambda seen: str(seen.said["gave up"]))
+    one.place = "life"
+
+    @one.client
+    async def _(visit: Visit) -> None:
+        await asyncio.sleep(5)
+
+    grid = await spec.survey(["uvicorn"], probes=[one])
+    assert grid["H31", "uvicorn"].said.startswith("TimeoutError")
+
+
+async def test_a_life_that_cannot_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(*_: object, **__: object) -> None:
+        raise running.NoPlace("not in this house")
+
+    monkeypatch.setattr(running.Runner, "_make", nothing)
+    one = made(True)
+    one.place = "life"
+    grid = await spec.survey(["uvicorn"], probes=[one])
+    assert grid["H31", "uvicorn"].said == "not in this house"
 
 
 async def test_the_application_knows_its_calls(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from asgilive.probes.notes import Call, Note
 from asgilive.probes.seen import Seen, Wire
 from asgilive.probes.survey import verdict_of
 
-
 pytestmark = pytest.mark.faults
 
 
