@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import browser as b
 import pytest
@@ -59,7 +60,7 @@ def open_desk(page: b.Browser, base: str) -> None:
     page.wait_for("window.port = await cell(values[0])", SHOP)
 
 
-def ask(page: b.Browser, path: str) -> object:
+def ask(page: b.Browser, path: str) -> Any:
     """What a frame of the site gets when its script fetches a path."""
     return page.wait_for("return (await inside().fetch(values[0])).json()", path)
 
@@ -145,6 +146,41 @@ def test_events_arrive(desk: b.Browser) -> None:
     return got;
     """
     assert desk.wait_for(script) == ["event 0", "event 1", "event 2"]
+
+
+def test_a_stream_of_events_is_resumed(desk: b.Browser) -> None:
+    """The browser asks again, also where an answer broke off, and says which event was its last."""
+    desk.wait_for("return frame(link(port))")
+    before = len(ask(desk, "/seen").get("asked", []))
+    script = """
+    const heard = (path) => new Promise((done) => {
+      const source = new (inside().EventSource)(path), got = [];
+      source.onmessage = (e) => got.push(`${e.lastEventId} ${e.data}`);
+      source.onerror = () => { if (source.readyState === 2) done(got); };
+    });
+    const first = await heard("/numbers"), second = await heard("numbers");
+    const closed = new (inside().EventSource)("/numbers");
+    await new Promise((done) => { closed.onerror = done; });
+    closed.close();
+    return [first, second, await heard("/numbers")];
+    """
+    every = [f"{n} {n}" for n in range(1, 9)]
+    assert desk.wait_for(script) == [every] * 3
+    asked = [0, 2, 4, 6, 8]
+    assert ask(desk, "/seen")["asked"][before:] == [*asked, *asked, 0, *asked]
+
+
+def test_a_server_that_is_gone_is_asked_again(desk: b.Browser) -> None:
+    """Not in Firefox, for which an answer of a service worker is one in any case."""
+    desk.wait_for("return frame(link(port))")
+    script = """
+    const source = new (inside().EventSource)("http://127.0.0.1:9/events");
+    await new Promise((done) => { source.onerror = done; });
+    const state = source.readyState;
+    source.close();
+    return state;
+    """
+    assert desk.wait_for(script) == (2 if desk.name == "firefox" else 0)
 
 
 def test_a_websocket_echoes_text_and_bytes(desk: b.Browser) -> None:

@@ -71,6 +71,23 @@ async def events():
     return StreamingResponse(three(), media_type="text/event-stream")
 
 
+@app.get("/numbers")
+async def numbers(request: Request):
+    """Two numbers behind the last that was heard; the third answer breaks off."""
+    last = int(request.headers.get("last-event-id", 0))
+    seen["asked"] = [*seen.get("asked", []), last]
+
+    async def more():
+        for n in (last + 1, last + 2):
+            yield f"retry: 50\nid: {n}\r\ndata: {n}\n\n: a comment\n"
+        yield "id: 99\ndata: cut off"
+        if last == 4:
+            raise ValueError
+
+    stream = StreamingResponse(more(), media_type="text/event-stream")
+    return Response(status_code=204) if last >= 8 else stream
+
+
 @app.get("/seen")
 async def how():
     return seen

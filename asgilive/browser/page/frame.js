@@ -1,5 +1,5 @@
 // Comes first in each page that a server of the reader's gives: its addresses and WebSockets lead to that server.
-// Fetches, images, scripts and EventSource need nothing: the service worker sees those.
+// Fetches, images and scripts need nothing: the service worker sees those.
 {
   const { prefix, tab, port } = document.currentScript.dataset;
   document.currentScript.remove();
@@ -15,6 +15,29 @@
   const mend = (element, name) => { const better = element[name] && mended(element[name]); if (better) element[name] = better; };
   addEventListener("click", (event) => { const link = event.target.closest?.("a[href]"); if (link) mend(link, "href"); }, true);
   addEventListener("submit", (event) => { mend(event.target, "action"); if (event.submitter?.hasAttribute("formaction")) mend(event.submitter, "formAction"); }, true);
+
+  // -- EventSource: the browser's own. Chromium shows a service worker no Last-Event-ID, so who asks again says so.
+
+  class LiveEventSource extends self.EventSource {
+    /** @param {string | URL} address @param {EventSourceInit} [options] */
+    constructor(address, options) {
+      super(address, options);
+      this.addEventListener("open", () => { this.again = false; });
+      this.addEventListener("error", () => { if (this.readyState === 0) this.say(true); });
+    }
+
+    close() {
+      if (this.again) this.say(false);
+      super.close();
+    }
+
+    /** @param {boolean} again */
+    say(again) {
+      this.again = again;
+      navigator.serviceWorker.controller?.postMessage({ url: this.url, again });
+    }
+  }
+  self.EventSource = LiveEventSource;
 
   // -- WebSocket
 

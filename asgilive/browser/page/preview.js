@@ -48,7 +48,7 @@ self.addEventListener("fetch", (event) => {
   const { request } = event, url = new URL(request.url), direct = server(request.url);
   if (direct) {
     event.waitUntil(keep());
-    return event.respondWith(ask(request, direct));
+    return event.respondWith(ask(request, direct, event.clientId));
   }
   if (request.url.startsWith(BASE)) return undefined;
   if (doc(request.url)) return event.respondWith(documented(doc(request.url)));
@@ -58,7 +58,7 @@ self.addEventListener("fetch", (event) => {
     const here = client && server(client.url);
     if (!here) return fetch(request);
     const port = isLocal(url) ? Number(url.port || 80) : here.port;
-    return ask(request, { tab: here.tab, port, path: url.pathname + url.search });
+    return ask(request, { tab: here.tab, port, path: url.pathname + url.search }, event.clientId);
   }));
 });
 
@@ -83,43 +83,86 @@ function channel(tab) {
   return found;
 }
 
+// -- streams of events: Chromium shows a service worker no Last-Event-ID, so the ids are kept here (`frame.js` says who asks again)
+
+/** @type {Map<string, string[]>} the last ids of streams that ended, by page and address, the earliest first */
+const ids = new Map();
+/** @type {Map<string, number>} how many of them are about to be asked for again */
+const again = new Map();
+
+self.addEventListener("message", ({ data, source }) => {
+  const key = `${source.id} ${data.url}`;
+  if (!data.again) ids.get(key)?.shift();
+  again.set(key, Math.max(0, (again.get(key) ?? 0) + (data.again ? 1 : -1)));
+});
+
+/** @param {string} key @returns {string} the last id of the stream that is asked for again; "" where it is a new one */
+function resumed(key) {
+  const count = again.get(key) ?? 0;
+  if (count) again.set(key, count - 1);
+  return (count && ids.get(key)?.shift()) || "";
+}
+
+/** Reads what passes for the id of its last event. */
+class LastId {
+  last = "";
+  #next = "";
+  #rest = "";
+  #text = new TextDecoder();
+
+  /** @param {Uint8Array} bytes */
+  read(bytes) {
+    const lines = (this.#rest + this.#text.decode(bytes, { stream: true })).split(/\r\n|\n|\r(?!$)/);
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (/^id(:|$)/.test(line)) this.#next = line.replace(/^id:? ?/, "");
+      else if (line === "") this.last = this.#next;
+    }
+  }
+}
+
 /**
  * Ask a server of a tab.
- * @param {Request} request @param {{ tab: string, port: number, path: string }} where @returns {Promise<Response>}
+ * @param {Request} request @param {{ tab: string, port: number, path: string }} where @param {string} client @returns {Promise<Response>}
  */
-async function ask(request, { tab, port, path }) {
+async function ask(request, { tab, port, path }, client) {
   const id = crypto.randomUUID(), line = channel(tab), origin = `http://127.0.0.1:${port}`;
   const prefix = `${APP}${tab}/${port}`;
   const hasBody = !["GET", "HEAD"].includes(request.method);
   const body = hasBody ? await request.arrayBuffer() : null;
-  const headers = [...request.headers].filter(([name]) => name !== "origin" && name !== "referer");
+  const headers = [...request.headers].filter(([name]) => !["origin", "referer", "user-agent", "last-event-id"].includes(name));
+  const key = `${client} ${request.url}`, events = request.headers.get("accept") === "text/event-stream" ? new LastId() : null;
+  const last = events && (resumed(key) || request.headers.get("last-event-id"));
+  if (last) headers.push(["last-event-id", last]);
   headers.push(["user-agent", navigator.userAgent]);
   if (request.referrer.startsWith(prefix)) headers.push(["referer", origin + (request.referrer.slice(prefix.length) || "/")]);
   if (hasBody) headers.push(["origin", origin]);
   return new Promise((resolve) => {
     /** @type {ReadableStreamDefaultController<Uint8Array>} */ let out;
-    let begun = false, page = false, next = () => {};
+    let begun = false, page = false, flows = false, next = () => {};
     const end = () => { clearTimeout(patience); calls.delete(id); next(); };
-    const refuse = (status, title, text) => { begun = true; end(); resolve(said(status, title, text)); };
+    const over = () => { end(); if (events && (flows || !begun)) ids.set(key, [...ids.get(key) ?? [], events.last || last || ""]); };
+    const refuse = (status, title, text) => { over(); begun = true; resolve(events ? Response.error() : said(status, title, text)); };
     const patience = setTimeout(() => refuse(503, "No Python here", "The page of the book that served this is closed, or its Python was stopped. Go back to it and run the cell again."), WAIT);
     const stream = new ReadableStream({
       start(controller) { out = controller; },
       pull() { line.postMessage({ kind: "more", id }); return new Promise((done) => { next = done; }); }, // one piece for one pull
       cancel() { line.postMessage({ kind: "cancel", id }); end(); },
     }, { highWaterMark: 1 });
-    const give = (bytes) => { if (bytes.length) out.enqueue(bytes); next(); };
+    const give = (bytes) => { events?.read(bytes); if (bytes.length) out.enqueue(bytes); next(); };
     calls.set(id, { tab, hear({ kind, value }) {
       if (kind === "taken") clearTimeout(patience);
       else if (kind === "head") {
         const [status, pairs] = JSON.parse(value), answer = response(request, status, pairs, { prefix, origin, path, tab }, stream);
         begun = true;
+        flows = status === 200 && /^text\/event-stream/i.test(answer.response.headers.get("content-type") || "");
         page = answer.page;
         resolve(answer.response);
       } else if (kind === "piece") { give(page ? withScript(value, { prefix, tab, port }) : value); page = false; }
-      else if (kind === "end") { end(); try { out.close(); } catch { /* cancelled just now */ } }
+      else if (kind === "end") { over(); try { out.close(); } catch { /* cancelled just now */ } }
       else if (kind === "refused") refuse(502, `Nothing listens on port ${port}`, "Run the cell that starts this server, then load this again.");
       else if (kind === "broken" && !begun) refuse(502, "The server hung up", JSON.parse(value));
-      else if (kind === "broken") { end(); try { out.error(new TypeError(JSON.parse(value))); } catch { /* cancelled just now */ } }
+      else if (kind === "broken") { over(); try { if (flows) out.close(); else out.error(new TypeError(JSON.parse(value))); } catch { /* cancelled just now */ } }
     } });
     line.postMessage({ kind: "request", id, asked: JSON.stringify({ port, method: request.method, path, headers }), body });
   });
