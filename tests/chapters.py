@@ -25,6 +25,7 @@ MASKS = {
     r"\[Errno \d+\]": "[Errno]",
     r"(?i)(sec-websocket-(key|accept)[\"':, b]+)[\w+/=]+": r"\1KEY",
     r"\b([0-9a-f]{2} ){3,}[0-9a-f]{2}\b": "FRAME",
+    r"\bFRAME(\s+[0-9a-f]{2})+\b": "FRAME",  # and its payload
     r"process.*?lifespan": "OWNER lifespan",
 }
 

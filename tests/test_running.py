@@ -28,6 +28,7 @@ FIRST = "notebooks/01-one-callable-served"
 SECOND = "notebooks/02-three-arguments"
 FOURTH = "notebooks/04-the-http-conversation"
 FIFTH = "notebooks/05-build-an-event-loop"
+NINTH = "notebooks/09-websockets-from-the-handshake-up"
 
 # Cells that give something else in the page, and why; everything else must be the same.
 DIFFERS = {
@@ -35,6 +36,9 @@ DIFFERS = {
     (SECOND, 10): "in how many pieces bytes come is nobody's promise",
     (FOURTH, 5): "in how many pieces bytes come is nobody's promise",
     (FIFTH, 30): "how often a loop asks in a tenth of a second is this machine's number",
+    (NINTH, 6): "the key of a client's frame is random, here bit by bit",
+    (NINTH, 8): "the key of a client's frame is random, here bit by bit",
+    (NINTH, 26): "what a ping carries is random",
     (FIRST, 24): "cell 18, which needs a kernel, has uvicorn log more from there on",
 }
 
