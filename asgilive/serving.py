@@ -144,7 +144,7 @@ class Site:
     def show(self, path: str = "/") -> drawing.Figure:
         """The card, with a frame in which the reader's browser shows this path of the site.
 
-        The frame comes where the site answers; a recorded card has none. Taught in chapter 9.
+        The frame comes where the site answers; a recorded card has none. Taught in chapter 8.
         """
         return self._card(path)
 

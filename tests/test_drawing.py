@@ -1061,3 +1061,20 @@ class TestPages:
         assert frame.get_attribute("sandbox") == "allow-scripts allow-forms"
         assert frame.get_attribute("src") == base + "wire.html"
         assert chrome.axe() == []
+
+    @pytest.mark.parametrize("near", [True, False], ids=["the page's own", "another"])
+    def test_a_framed_page_has_its_origin_if_that_is_another(self, chrome, folder, base, near):
+        """A hub serves both from one origin: there the frame has none. Else it may ask its site."""
+        (folder / "asks.html").write_text(
+            "<!doctype html><title>asks</title><script>document.title = origin;"
+            "fetch('all.html').then(() => { document.title = 'answered' })</script>"
+        )
+        with b.served(folder) as other:
+            link = base if near else other
+            figure = site_card(link=link, preview="/asks.html").html
+            (folder / "asking.html").write_text(page(figure, drawing.SCRIPT), "utf-8")
+            chrome.open(base + "asking.html", width=780)
+            chrome.driver.switch_to.frame(chrome.until("return document.querySelector('iframe')"))
+            title = "null" if near else "answered"
+            chrome.until("return document.title === arguments[0]", title)
+            chrome.driver.switch_to.default_content()

@@ -44,7 +44,10 @@
     const frame = make("iframe", {
       title: "Live preview of the site", loading: "lazy", referrerPolicy: "no-referrer",
     });
-    frame.setAttribute("sandbox", "allow-scripts allow-forms");
+    // Of another origin, it may be what it is: without one, its EventSource and fetch would be
+    // refused. Behind a hub it has the notebook's own origin, and must not have that.
+    const own = url.origin === location.origin ? "" : " allow-same-origin";
+    frame.setAttribute("sandbox", `allow-scripts allow-forms${own}`);
     frame.setAttribute("src", new URL(card.dataset.alPreview.replace(/^\/+/, ""), url).href);
     const view = make("div", { className: "al-site-view" });
     view.append(make("p", { textContent: `GET ${card.dataset.alPreview}` }), frame);
