@@ -158,6 +158,22 @@ def one_table() -> drawing.Figure:
     return drawing.table(["part", "bytes", "must"], rows, title="The parts")
 
 
+SERVERS = [("mild", "1.0"), ("strict", "2.1 h11")]
+
+
+def verdicts(*found: str, **more: Any) -> drawing.Figure:
+    """A grid of one statement for each pair of verdicts."""
+    pairs = list(zip(found[::2], found[1::2], strict=True))
+    cells = [
+        [{"verdict": v, "said": f"was {v}", "lines": ["→ a", "← b"]} for v in p] for p in pairs
+    ]
+    rows = [
+        {"id": f"H{n:02}", "text": f"Rule {n} of `send`.", "url": f"https://x/#{n}", "cells": each}
+        for n, each in enumerate(cells, 1)
+    ]
+    return drawing.grid(SERVERS, rows, **{"title": "Two servers", **more})
+
+
 def bits_of(number: int) -> drawing.Figure:
     """One of the recorded frames: the client's "hi", the server's "HI", or long ones."""
     data, fields = load("websocket")["frames"][number]
@@ -185,6 +201,7 @@ FIGURES = {
     "pass": lambda: drawing.verdict(True, "1.1 raw", "Two answers came."),
     "failure": lambda: drawing.failure("RuntimeError: no running loop"),
     "notice": lambda: drawing.failure("nothing was recorded yet: ask the `site` first"),
+    "grid": lambda: verdicts(*drawing.grids.SIGNS, "pass"),
     "statement": lambda: drawing.statement("H31", "M", "server", "2.0", "It `must`.", "https://x/"),
     "table": one_table,
 }
@@ -730,6 +747,66 @@ def test_hostile_names_are_harmless(name, unit):
         assert {tag for tag, _ in Tree(figure.html).tags} <= set(known.split())
         figure.html.encode("utf-8")
         figure.text.encode("utf-8")
+
+
+# -- a grid -------------------------------------------------------------------------------------
+
+
+def test_each_cell_says_its_verdict_and_opens_its_evidence():
+    tree = Tree(verdicts("pass", "fail").html)
+    assert tree.values("aria-label")[1::2] == ["H01, mild: pass", "H01, strict: fail"]
+    assert tree.texts("al-evidence") == [
+        "H01, mild: pass. was pass→ a← b",
+        "H01, strict: fail. was fail→ a← b",
+    ]
+    assert [tag for tag, _ in tree.tags].count("details") == 2
+    names = tree.values("name")
+    assert len(names) == 2 and len({*names}) == 1  # one at a time is open
+    assert {*Tree(verdicts("pass", "fail", title="Another").html).values("name")} != {*names}
+
+
+def test_a_cell_may_lead_to_its_evidence_on_another_page():
+    cell = {"verdict": "differs", "said": 'it "is"', "href": "there.html#it"}
+    row = {"id": "C01", "text": "One.", "url": "https://x/", "cells": [cell]}
+    figure = drawing.grid([("mild", "")], [row], title="Grid")
+    assert "details" not in figure.html
+    found = [values for tag, values in Tree(figure.html).tags if values.get("href") == cell["href"]]
+    assert found == [
+        {"class": "al-cell al-differs", "href": "there.html#it"}
+        | {"aria-label": "C01, mild: differs", "title": 'it "is"'}
+    ]
+
+
+def test_verdicts_are_counted_and_told_apart_by_their_signs():
+    figure = verdicts("pass", "fail", "differs", "not-applicable", "undecided", "pass")
+    counts = ["✓2 pass", "✕1 fail", "≠1 differs", "–1 not applicable", "?1 undecided"]
+    assert Tree(figure.html).texts("al-verdicts") == ["".join(counts)]
+    assert len({sign for sign, _ in drawing.grids.SIGNS.values()}) == len(drawing.grids.SIGNS)
+    text = figure.text.splitlines()
+    assert text[2:4] == ["      mild     strict", "      1.0      2.1 h11"]
+    assert text[4:7] == ["H01   pass     fail", "H02   differs  -", "H03   ?        pass"]
+    assert "3 statements: 2 pass, 1 fail, 1 differs, 1 not applicable, 1 undecided" in text
+    assert "H02 strict not applicable: was not-applicable" in text
+    assert "was pass" not in figure.text
+
+
+def test_long_evidence_is_cut_and_counted():
+    cell = {"verdict": "pass", "said": "", "lines": ["x" * 500, *map(str, range(45))]}
+    row = {"id": "C01", "text": "One.", "url": "https://x/", "cells": [cell]}
+    shown = Tree(drawing.grid([("mild", "")], [row], title="Grid").html).texts("al-evidence")[0]
+    assert "x" * 400 + " … 100 more, 500 characters in all" in shown
+    assert shown.endswith("3738… 6 more, 46 lines in all")
+
+
+@given(hostile_text, hostile_text)
+def test_hostile_evidence_is_harmless(name, said):
+    cell = {"verdict": "fail", "said": said, "lines": [said, name]}
+    row = {"id": name, "text": said, "url": "https://x/", "cells": [cell, {**cell, "href": "y"}]}
+    figure = drawing.grid([(name, said), ("b", "")], [row], title=name)
+    known = "figure table thead tbody tr th td small a details summary b div p pre code ul li"
+    assert {tag for tag, _ in Tree(figure.html).tags} <= {*known.split(), "figcaption"}
+    figure.html.encode("utf-8")
+    figure.text.encode("utf-8")
 
 
 # -- a frame -----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 from typing import Any
 
 import pytest
@@ -38,3 +39,20 @@ def test_hypercorn(grid: Any) -> None:
     assert set(found) == {"H49", "X28"}, found
     assert grid["H21", "hypercorn"].verdict == "pass"
     assert grid["L02", "hypercorn"].verdict == "pass"
+
+
+def test_the_rows_that_do_not_pass(grid: Any) -> None:
+    few = grid.only("fail")
+    assert [row.id for row in few.rows] == ["H04", "H49", "X28"]
+    assert few.count("fail") == grid.count("fail")
+    assert len(list(few)) == 6  # a row keeps what the other server does
+    assert grid.only("fail", "differs").count("differs") == grid.count("differs")
+
+
+def test_a_grid_shows_itself_with_its_evidence(grid: Any) -> None:
+    shown = grid.only("fail")
+    version = importlib.metadata.version("hypercorn")
+    assert f"hypercorn<small> {version}</small>" in shown._repr_html_()
+    assert "H49, hypercorn: fail.</b> a message behind the end raises" in shown._repr_html_()
+    assert "GET /" in shown._repr_html_()
+    assert repr(shown).startswith("3 statements on 2 servers\n\n      planted")

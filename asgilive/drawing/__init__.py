@@ -19,6 +19,7 @@ from asgilive.drawing.exchanges import call, line, reply
 from asgilive.drawing.figure import Figure, script, style
 from asgilive.drawing.frames import frame
 from asgilive.drawing.gantts import gantt
+from asgilive.drawing.grids import grid
 from asgilive.drawing.machines import machine
 from asgilive.drawing.markup import literal
 from asgilive.drawing.sequences import sequence
@@ -37,6 +38,7 @@ __all__ = [
     "failure",
     "frame",
     "gantt",
+    "grid",
     "line",
     "literal",
     "machine",

@@ -83,6 +83,14 @@ class Column:
         """The packages at work and their versions."""
         return {name: importlib.metadata.version(name) for name in self.packages}
 
+    @property
+    def title(self) -> tuple[str, str]:
+        """The name, and what tells it from others of that name: its version, and its parser's."""
+        if not self.packages:
+            return self.name, ""
+        first, *more = self.packages
+        return first, " ".join([self.versions[first], *more])
+
 
 def _known() -> dict[str, Column]:
     plain = {

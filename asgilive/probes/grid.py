@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from asgilive import drawing
+from asgilive.drawing.markup import count
 from asgilive.probes.columns import Column
 from asgilive.probes.seen import Seen
 from asgilive.spec import Statement
@@ -54,9 +56,36 @@ class Grid:
         found = Counter(r.verdict for r in self if server in (None, r.server))
         return found[verdict] if verdict else {each: found[each] for each in VERDICTS}
 
+    def only(self, *verdicts: str) -> Grid:
+        """The rows in which some server has one of these verdicts."""
+        chosen = [row for row in self.rows if any(v in self._verdicts(row) for v in verdicts)]
+        ids = {row.id for row in chosen}
+        return Grid(self.columns, chosen, [result for result in self if result.id in ids])
+
+    def _verdicts(self, row: Statement) -> list[str]:
+        return [self[row.id, column.name].verdict for column in self.columns]
+
+    def _figure(self) -> drawing.Figure:
+        rows = [
+            {
+                "id": row.id,
+                "text": row.text,
+                "url": row.url,
+                "cells": [_cell(self[row.id, column.name]) for column in self.columns],
+            }
+            for row in self.rows
+        ]
+        servers = [column.title for column in self.columns]
+        title = f"{count(len(rows), 'statement')} on {count(len(servers), 'server')}"
+        return drawing.grid(servers, rows, title=title, caption="A mark opens its evidence.")
+
+    def _repr_html_(self) -> str:
+        return self._figure()._repr_html_()
+
     def __repr__(self) -> str:
-        lines = []
-        for row in self.rows:
-            marks = [self[row.id, each.name].verdict for each in self.columns]
-            lines.append(f"{row.id} " + " ".join(f"{mark:14}" for mark in marks))
-        return "\n".join(lines)
+        return repr(self._figure())
+
+
+def _cell(result: Result) -> dict[str, Any]:
+    lines = result.evidence.splitlines()
+    return {"verdict": result.verdict, "said": result.said, "lines": lines}
