@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from planting import column
 
 from asgilive import probes, spec
+
+RECORD = Path(__file__).resolve().parent.parent / "book" / "reference" / "survey.json"
+ABSENT = "not-applicable"  # a server in a thread has no TLS, no root path and one worker
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +44,16 @@ def test_hypercorn(grid: Any) -> None:
     assert set(found) == {"H49", "X28"}, found
     assert grid["H21", "hypercorn"].verdict == "pass"
     assert grid["L02", "hypercorn"].verdict == "pass"
+
+
+def test_the_record_says_the_same(grid: Any) -> None:
+    record = json.loads(RECORD.read_text("utf-8"))
+    recorded = {each["server"]: each["results"] for each in record["servers"]}
+    for ours, theirs in (("hypercorn", "hypercorn"), ("planted", "uvicorn-h11")):
+        found = {r.id: r.verdict for r in grid if r.server == ours}
+        told = {id: recorded[theirs][id]["verdict"] for id in found}
+        plain = {id for id, verdict in found.items() if ours == theirs or verdict != ABSENT}
+        assert {id: found[id] for id in plain} == {id: told[id] for id in plain}
 
 
 def test_the_rows_that_do_not_pass(grid: Any) -> None:

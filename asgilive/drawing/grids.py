@@ -21,6 +21,7 @@ SIGNS = {
     "undecided": ("?", "al-absent"),
 }
 
+_LEVEL = 5  # names of servers that stand level; more of them stand upright
 _SHORT = {"not-applicable": "-", "undecided": "?"}  # in text
 
 _LINES_SHOWN, _LINE_SHOWN = 40, 400  # lines of evidence, and characters of one
@@ -45,9 +46,10 @@ def grid(
         for name, detail in names
     )
     lines = "\n".join(_row_html(row, names, group) for row in every)
+    many = " al-many" if len(names) > _LEVEL else ""
     html = (
-        f'<table class="al-grid" role="table" style="--n:{len(names)}"><thead role="rowgroup">'
-        f'<tr role="row"><th scope="col" role="columnheader">statement</th>{heads}</tr></thead>\n'
+        f'<table class="al-grid{many}" role="table" style="--n:{len(names)}">'
+        f'<thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">statement</th>{heads}</tr></thead>\n'
         f'<tbody role="rowgroup">\n{lines}\n</tbody></table>\n{_legend(every)}'
     )
     return Figure(

@@ -44,6 +44,19 @@ def as_json(grid: Grid) -> str:
     return json.dumps(found[0] if len(found) == 1 else found, indent=1, ensure_ascii=False) + "\n"
 
 
+def as_record(grid: Grid) -> list[dict[str, Any]]:
+    """The same with the evidence of an experiment once, for all statements that it decides."""
+    return [_recorded(grid, column) for column in grid.columns]
+
+
+def _recorded(grid: Grid, column: Column) -> dict[str, Any]:
+    mine = [result for result in grid if result.server == column.name]
+    results = {r.id: {"verdict": r.verdict, "said": r.said, "scenario": r.scenario} for r in mine}
+    evidence = {r.scenario: lines(r) for r in mine if r.scenario}
+    about = {"server": column.name, "title": list(column.title), "versions": column.versions}
+    return {**about, "results": results, "evidence": evidence}
+
+
 def as_junit(grid: Grid) -> str:
     """A test case for each statement on each server: what fails is a failure, what was not
     decided is skipped.

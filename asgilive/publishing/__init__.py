@@ -1,7 +1,7 @@
 """The book as pages: a Sphinx extension.
 
 It dresses what notebooks hold (`boxes`, `dress`), gives the templates what they show (`pages`),
-and puts on a page only what it uses.  Rules it keeps:
+makes the reference from its tables (`reference`), and puts on a page only what it uses.  Rules:
 
 * Text in notebooks is plain Markdown and reads well without this package; book/WRITING.md tells
   authors what is known.
@@ -28,6 +28,7 @@ from sphinx.config import Config
 from asgilive.publishing.dress import CellBox, Dress, depart_cell_box, visit_cell_box
 from asgilive.publishing.live import Live
 from asgilive.publishing.pages import check_minutes, fill_page
+from asgilive.publishing.reference import evidence_pages, fill_reference
 from asgilive.publishing.tags import forget_cells, merge_cells, read_cells, tell_shares
 
 LIBRARY = Path(__file__).resolve().parent.parent
@@ -128,6 +129,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
         app.add_lexer(name, RoleLexer)
     app.connect("config-inited", read_settings, priority=100)
     app.connect("builder-inited", write_assets)
+    app.connect("source-read", fill_reference)
+    app.connect("html-collect-pages", evidence_pages)
     app.connect("doctree-read", check_minutes)
     app.connect("doctree-read", read_cells)
     app.connect("env-purge-doc", forget_cells)
