@@ -49,7 +49,8 @@ def grid(
     many = " al-many" if len(names) > _LEVEL else ""
     html = (
         f'<table class="al-grid{many}" role="table" style="--n:{len(names)}">'
-        f'<thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">statement</th>{heads}</tr></thead>\n'
+        f'<thead role="rowgroup"><tr role="row">'
+        f'<th scope="col" role="columnheader">statement</th>{heads}</tr></thead>\n'
         f'<tbody role="rowgroup">\n{lines}\n</tbody></table>\n{_legend(every)}'
     )
     return Figure(
