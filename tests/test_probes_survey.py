@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from planting import column
 
-from asgilive import probes, spec
+from asgilive import probes, servers, spec
+from asgilive.probes import columns
 
 RECORD = Path(__file__).resolve().parent.parent / "book" / "reference" / "survey.json"
 ABSENT = "not-applicable"  # a server in a thread has no TLS, no root path and one worker
@@ -62,6 +63,31 @@ def test_the_rows_that_do_not_pass(grid: Any) -> None:
     assert few.count("fail") == grid.count("fail")
     assert len(list(few)) == 6  # a row keeps what the other server does
     assert grid.only("fail", "differs").count("differs") == grid.count("differs")
+
+
+def test_a_server_that_is_not_installed_is_a_column_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(servers, "_installed", lambda name: name != "daphne")
+    found = asyncio.run(spec.survey(["daphne"], "H43 L05"))
+    assert found.columns[0].missing == "daphne is not installed: pip install daphne"
+    assert {result.said for result in found} == {found.columns[0].missing}
+    assert found.count("not-applicable") == 2
+    assert found.columns[0].title == ("daphne", "")
+    again = asyncio.run(spec.survey(["daphne"], "H43", [*probes.SCENARIOS.values()]))
+    assert again.count("not-applicable") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("{python} -m uvicorn {app} --port {port}", "uvicorn"),
+        ("/usr/bin/granian {app} --port {port}", "granian"),
+        ("serve.py {app} {port}", "serve.py"),
+    ],
+)
+def test_a_command_is_called_after_its_program(command: str, name: str) -> None:
+    assert columns.column(command).name == name
 
 
 def test_a_grid_shows_itself_with_its_evidence(grid: Any) -> None:

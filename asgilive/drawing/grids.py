@@ -138,7 +138,7 @@ def _text(names: Sequence[tuple[str, str]], rows: Sequence[Row]) -> list[str]:
         if cell["verdict"] != "pass"
         for line in fold(f"{row['id']} {name} {_word(cell['verdict'])}: {cell['said']}", 78, "    ")
     ]
-    size = f"{count(len(rows), 'statement')}: {totals}"
+    size = f"{count(len(rows), 'statement')}: {totals or 'none'}"
     return [line.rstrip() for line in [*heads, *marks]] + [
         "",
         size,

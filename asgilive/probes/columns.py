@@ -51,6 +51,7 @@ class Column:
     packages: tuple[str, ...] = ()
     more: Mapping[str, str] = field(default_factory=dict)
     own: Server | None = None
+    missing: str = ""  # why it cannot be started at all
 
     def words(self, place: str, **values: object) -> list[str] | None:
         """The command line for a place, filled in; None where this server has no such place."""
@@ -68,7 +69,7 @@ class Column:
         Raises ValueError where there is no such form.
         """
         name = self.packages[0] if self.packages else ""
-        if self.own is not None:
+        if self.own is not None or self.missing:
             return self
         if name not in servers.IN_THREAD:
             raise ValueError(
@@ -81,12 +82,14 @@ class Column:
     @property
     def versions(self) -> dict[str, str]:
         """The packages at work and their versions."""
+        if self.missing:
+            return {}
         return {name: importlib.metadata.version(name) for name in self.packages}
 
     @property
     def title(self) -> tuple[str, str]:
         """The name, and what tells it from others of that name: its version, and its parser's."""
-        if not self.packages:
+        if not self.versions:
             return self.name, ""
         first, *more = self.packages
         return first, " ".join([self.versions[first], *more])
@@ -122,6 +125,14 @@ def _known() -> dict[str, Column]:
 KNOWN = _known()
 
 
+def here(server: str | Server | Column) -> Column:
+    """The column of a server; where its package is missing, one that says so."""
+    try:
+        return column(server)
+    except servers.NotInstalled as error:
+        return Column(str(server), missing=str(error))
+
+
 def column(server: str | Server | Column) -> Column:
     """The column of a server: a name of the book, a command line, or a server of one's own.
 
@@ -132,7 +143,7 @@ def column(server: str | Server | Column) -> Column:
     if not isinstance(server, str):
         return Column(getattr(server, "__name__", "own"), own=server)
     if "{app}" in server and "{port}" in server:
-        return Column(Path(shlex.split(server)[0]).name, server)
+        return Column(_called(shlex.split(server)), server)
     name = "uvicorn-h11" if server == "uvicorn" else server
     if name not in KNOWN:
         raise ValueError(
@@ -141,3 +152,9 @@ def column(server: str | Server | Column) -> Column:
         )
     servers.find(KNOWN[name].packages[0])
     return replace(KNOWN[name], name=server)
+
+
+def _called(words: list[str]) -> str:
+    """The name of a command: its program, or the module that Python is told to run."""
+    module = words[2:3] if words[1:2] == ["-m"] else []
+    return module[0] if module else Path(words[0]).name

@@ -63,6 +63,8 @@ class Runner:
 
     async def run(self, chosen: Iterable[Scenario]) -> dict[str, Seen]:
         """What was seen of every scenario, by its name."""
+        if self.column.missing:
+            return {one.name: self._nothing(self.column.missing) for one in chosen}
         found: dict[str, Seen] = {}
         places: dict[str, list[Scenario]] = {}
         for one in chosen:
@@ -88,8 +90,11 @@ class Runner:
                 free = asyncio.Semaphore(AT_ONCE)
                 seen = await asyncio.gather(*(self._visit(one, running, free) for one in group))
         except (NoPlace, hosting.StartupFailed, servers.NotInstalled) as error:
-            seen = [Seen(self.column.name, impossible=str(error)) for _ in group]
+            seen = [self._nothing(str(error)) for _ in group]
         return {one.name: each for one, each in zip(group, seen, strict=True)}
+
+    def _nothing(self, why: str) -> Seen:
+        return Seen(self.column.name, impossible=why)
 
     async def _visit(self, one: Scenario, running: Running, free: asyncio.Semaphore) -> Seen:
         async with free:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from asgilive import probes
-from asgilive.probes.columns import Column, column
+from asgilive.probes.columns import Column, here
 from asgilive.probes.grid import Grid, Result
 from asgilive.probes.running import Runner
 from asgilive.probes.scenario import NotHere, Scenario, Unclear
@@ -42,7 +42,7 @@ async def survey(
             seen = await runner.run(chosen)
         return [judged(each, statement, chosen, seen) for statement in wanted]
 
-    found = [column(each) for each in columns]
+    found = [here(each) for each in columns]
     if scenarios is not None or sys.platform == "emscripten":
         found = [each.in_thread() for each in found]
     results = await asyncio.gather(*map(one, found))
