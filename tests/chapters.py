@@ -83,8 +83,11 @@ class Chapter:
             const sign = box.querySelector(":scope > .al-bar .al-state");
             if (!/al-(ran|failed|stopped|before)/.test(sign.className)) return null;
             const text = (area) => {
-              const copy = area?.cloneNode(true); // without what is alive about a site's card
-              copy?.querySelectorAll(".al-site-ways, .al-site-view, .al-site .al-state")
+              // without what is alive about a site's card, and a grid's evidence: who of two comes
+              // first in it is nobody's promise
+              const apart = ".al-site-ways, .al-site-view, .al-site .al-state, .al-evidence pre";
+              const copy = area?.cloneNode(true);
+              copy?.querySelectorAll(apart)
                 .forEach((each) => each.remove());
               if (!copy) return "";
               const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT), found = [];
