@@ -1149,8 +1149,9 @@ class TestPages:
         with b.served(folder) as other:
             link = base if near else other
             figure = site_card(link=link, preview="/asks.html").html
-            (folder / "asking.html").write_text(page(figure, drawing.SCRIPT), "utf-8")
-            chrome.open(base + "asking.html", width=780)
+            name = f"asking-{near}.html"  # a page of the same name would come from the cache
+            (folder / name).write_text(page(figure, drawing.SCRIPT), "utf-8")
+            chrome.open(base + name, width=780)
             chrome.driver.switch_to.frame(chrome.until("return document.querySelector('iframe')"))
             title = "null" if near else "answered"
             chrome.until("return document.title === arguments[0]", title)
