@@ -48,9 +48,12 @@ class Running:
             made: Any = server(app, self.sock, **limits)
             if not inspect.isawaitable(made):
                 raise Wrong("your server is a plain `def`: write `async def server(app, sock)`")
-        except BaseException:
+        except Wrong:
             self.sock.close()
             raise
+        except Exception as error:
+            self.sock.close()
+            raise Wrong(raised("server", error)) from error
         hosting.LOGS.watch()
         token = hosting.SITE_LOG.set([])  # what it logs is not for the notebook
         self.task = asyncio.ensure_future(made)
