@@ -761,7 +761,8 @@ def test_each_cell_says_its_verdict_and_opens_its_evidence():
     ]
     assert [tag for tag, _ in tree.tags].count("details") == 2
     names = tree.values("name")
-    assert len(names) == 2 and len({*names}) == 1  # one at a time is open
+    assert len(names) == 2
+    assert len({*names}) == 1  # one at a time is open
     assert {*Tree(verdicts("pass", "fail", title="Another").html).values("name")} != {*names}
 
 

@@ -28,7 +28,9 @@ FIRST = "notebooks/01-one-callable-served"
 SECOND = "notebooks/02-three-arguments"
 FOURTH = "notebooks/04-the-http-conversation"
 FIFTH = "notebooks/05-build-an-event-loop"
+EIGHTH = "notebooks/08-streaming-sse-long-poll"
 NINTH = "notebooks/09-websockets-from-the-handshake-up"
+ELEVENTH = "notebooks/11-build-your-own-server"
 
 # Cells that give something else in the page, and why; everything else must be the same.
 DIFFERS = {
@@ -36,9 +38,11 @@ DIFFERS = {
     (SECOND, 10): "in how many pieces bytes come is nobody's promise",
     (FOURTH, 5): "in how many pieces bytes come is nobody's promise",
     (FIFTH, 30): "how often a loop asks in a tenth of a second is this machine's number",
+    (EIGHTH, 30): "which of five clients at once is served first is nobody's promise",
     (NINTH, 6): "the key of a client's frame is random, here bit by bit",
     (NINTH, 8): "the key of a client's frame is random, here bit by bit",
     (NINTH, 26): "what a ping carries is random",
+    (ELEVENTH, 19): "whether the client has read the end before the verdict is a matter of µs",
     (FIRST, 24): "cell 18, which needs a kernel, has uvicorn log more from there on",
 }
 

@@ -1028,7 +1028,7 @@ async def _judge_messages(running: Running, notes: dict[str, Any]) -> None:
         kind = {"type": "websocket.receive"}
         right = [{**kind, "text": "hé"}, {**kind, "bytes": b"\x00\x01"}]
         want(got == right, f"the app received {got}, not {right}", line)
-        await line.write(_frame(1, b"hel", fin=False) + _frame(9, b"?") + _frame(0, b"lo"))
+        await line.write(_frame(1, b"he", fin=False) + _frame(9, b"?") + _frame(0, b"llo"))
         frames = await _frames(line, 2)
         pong = [each.payload for each in frames if each.opcode == 10]
         want(pong == [b"?"], f"a ping amid a message is answered with {_names(frames)}", line)

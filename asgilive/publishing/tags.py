@@ -36,7 +36,8 @@ NEEDS = {
 # What shows the need: modules, functions, keywords (`=`) and lines for a shell (`!`).  Those before
 # the `|` need a tag; those behind it are a sign where there is one.
 SIGNS = {
-    "needs-processes": "workers= command= multiprocessing os.fork ProcessPoolExecutor | subprocess survey",
+    "needs-processes": "workers= command= multiprocessing os.fork ProcessPoolExecutor"
+    " | subprocess survey",
     "needs-sockets": "socket.socket socket.create_connection socket.create_server | socket",
     "needs-threads": "threading ThreadPoolExecutor | to_thread run_in_executor concurrent def",
     "needs-signals": "signal os.kill",

@@ -370,8 +370,8 @@ async def server(app, sock):
             "Collects the answer and writes it in the end.",
             SIX.replace(
                 '        self.writer.write(b"".join(map(self.conn.send, events)))',
-                "        self.held = getattr(self, 'held', b'') + b''.join(map(self.conn.send, events))\n"
-                ""
+                "        made = b''.join(map(self.conn.send, events))\n"
+                "        self.held = getattr(self, 'held', b'') + made\n"
                 "        if self.conn.our_state is not h11.SEND_BODY:\n"
                 "            self.writer.write(self.held)\n            self.held = b''",
             ),
@@ -861,8 +861,8 @@ def logged(app, write):
                     "        app, code = self.connection.server.app, 1000\n",
                     "        app, code = self.connection.server.app, 1000\n"
                     "        if self.http.they_are_waiting_for_100_continue:\n"
-                    "            self.write(h11.InformationalResponse(status_code=100, headers=[]))\n"
-                    "",
+                    "            self.write(h11.InformationalResponse(\n"
+                    "                status_code=100, headers=[]))\n",
                 )
             ),
         ),
