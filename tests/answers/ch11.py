@@ -193,9 +193,9 @@ async def server(app, sock):
     loop = asyncio.get_running_loop()
     while True:
         client, _ = await loop.sock_accept(sock)
-        await loop.sock_recv(client, 100)
-        await loop.sock_sendall(client, b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
-        client.close()
+        with client:
+            await loop.sock_recv(client, 100)
+            await loop.sock_sendall(client, b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
 """,
         ),
         ("Answers, but not in HTTP.", ONE.replace("HTTP/1.1 200 OK", "hello")),
