@@ -72,6 +72,7 @@ def test_every_exercise_has_answers() -> None:
     assert set(CALLS) == set(WRONG) == set(RIGHT)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("number", sorted(CALLS))
 @pytest.mark.filterwarnings("ignore:coroutine 'Site.stop' was never awaited")
 def test_wrong_answers_fail_each_in_its_way(number: str) -> None:

@@ -212,11 +212,24 @@ async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
 )
 async def stage_1(server: Server) -> None:
     """Every client is accepted at once and answered, until the server is cancelled."""
-    async with started(server, _hello) as running, dial(running.url):  # one says nothing
+    async with started(server, _hello) as running, _silent(running):
         for what in ("the first request", "the second, on a new connection"):
             await _answered(running, GET, f"{what}, beside a client that says nothing,")
         running.alive()
         want(await running.stop(), "your server goes on after it was cancelled: let it end")
+
+
+@contextlib.asynccontextmanager
+async def _silent(running: Running) -> AsyncIterator[Line]:
+    """A client that says nothing. Raises Wrong where nobody takes it."""
+    try:
+        line = await dial(running.url)
+    except ConnectionError as error:
+        raise Wrong(f"a client that connects is turned away: {describe(error)}") from None
+    try:
+        yield line
+    finally:
+        line.close()
 
 
 # -- 11.2
