@@ -30,7 +30,7 @@ def test_a_run_of_its_own(tmp_path: Path) -> None:
     assert done.returncode == 1, done
     assert re.search(r"H49 \S+ +fail +a message behind the end raises RuntimeError", done.stdout)
     found = json.loads((tmp_path / "found.json").read_text("utf-8"))
-    assert found["server"] == "{python}"
+    assert found["server"] == "uvicorn"
     assert [result["verdict"] for result in found["results"]] == ["pass", "fail"]
 
 
