@@ -4,7 +4,8 @@ Every step runs, even if one before it failed, and ends, if need be by force. Wh
 named, with the reason. The last line counts the steps, and the exit status is 1 if any of them
 failed. What each of them printed is in .cache/steps.
 
-`--all` adds every other Python found on this machine, and Firefox.
+`--all` adds Firefox and every other Python found on this machine: the newest runs all tests and
+notebooks, those between it and this one the notebooks.
 """
 
 from __future__ import annotations
@@ -199,11 +200,13 @@ def groups(everything: bool) -> Iterator[list[Step]]:
         yield [pages("firefox")]
 
 
-def groups_of(version: str, python: str) -> Iterator[list[Step]]:
-    """The steps of another Python."""
+def groups_of(version: str, python: str, tests: bool) -> Iterator[list[Step]]:
+    """The steps of another Python, with or without the tests; its notebooks run once."""
     python = environment_of(version, python)
-    yield [pytest(f"tests on {version}", AGAIN, python=python)]
-    yield [pytest(f"notebooks on {version}", "notebooks", python=python)]
+    if tests:
+        yield [pytest(f"tests on {version}", AGAIN, python=python)]
+    once = ("-k", "not from_the_command_line")
+    yield [pytest(f"notebooks on {version}", "notebooks", *once, python=python)]
 
 
 # ---- What the steps need -----------------------------------------------------------------------
@@ -298,8 +301,10 @@ def main(everything: bool) -> int:
     try:
         tally.count("page tools", page_tools)
         tally.count("set-up", lambda: groups(everything))
-        for version, python in other_pythons().items() if everything else ():
-            tally.count(f"Python {version}", partial(groups_of, version, python))
+        others = other_pythons() if everything else {}
+        for version, python in others.items():
+            newest = version == [*others][-1]
+            tally.count(f"Python {version}", partial(groups_of, version, python, newest))
     except KeyboardInterrupt:
         tally.failed.append("stopped before the end")
     for name in tally.failed:
