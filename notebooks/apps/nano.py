@@ -120,7 +120,7 @@ class Router:
         for found, (_, kinds, method, app) in fits:
             if method in (None, scope["method"]):
                 found = {n: kinds[n](found[n]) for n in kinds}
-                inner = {**scope, "path_params": found}  # C26
+                inner = {**scope, "path_params": found}  # C25
                 return await app(inner, receive, send)
         raise HTTPError(405 if fits else 404, "not here")
 
@@ -210,7 +210,7 @@ class Nano(Router):
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
-            raise NotImplementedError(scope["type"])
+            raise NotImplementedError(scope["type"])  # C15
         app = Errors(super().__call__, HTTPError)
         for layer, arguments, named in self.layers:
             app = layer(app, *arguments, **named)
