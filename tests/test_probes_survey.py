@@ -12,7 +12,7 @@ import pytest
 from planting import column
 
 from asgilive import probes, servers, spec
-from asgilive.probes import columns
+from asgilive.probes import columns, report
 
 RECORD = Path(__file__).resolve().parent.parent / "book" / "reference" / "survey.json"
 ABSENT = "not-applicable"  # a server in a thread has no TLS, no root path and one worker
@@ -55,6 +55,18 @@ def test_the_record_says_the_same(grid: Any) -> None:
         told = {id: recorded[theirs][id]["verdict"] for id in found}
         plain = {id for id, verdict in found.items() if ours == theirs or verdict != ABSENT}
         assert {id: found[id] for id in plain} == {id: told[id] for id in plain}
+
+
+def test_a_record_has_the_evidence_of_an_experiment_once(grid: Any) -> None:
+    mine, hypercorn = report.as_record(grid)
+    assert (mine["server"], mine["title"]) == ("planted", ["planted", ""])
+    assert hypercorn["versions"] == {"hypercorn": importlib.metadata.version("hypercorn")}
+    for each in (mine, hypercorn):
+        found = {id: result["verdict"] for id, result in each["results"].items()}
+        assert found == {r.id: r.verdict for r in grid if r.server == each["server"]}
+        asked = {result["scenario"] for result in each["results"].values()}
+        assert set(each["evidence"]) == asked - {""}
+    assert "GET /" in mine["evidence"]["two_requests"][0]
 
 
 def test_the_rows_that_do_not_pass(grid: Any) -> None:
