@@ -32,6 +32,9 @@ EIGHTH = "notebooks/08-streaming-sse-long-poll"
 NINTH = "notebooks/09-websockets-from-the-handshake-up"
 ELEVENTH = "notebooks/11-build-your-own-server"
 
+# Exercises that a page has not, and why.
+THREADS = {"12.5": "a plain function in a thread is what it asks for"}
+
 # Cells that give something else in the page, and why; everything else must be the same.
 DIFFERS = {
     (FIRST, 15): "its site is that of cell 14, which needs threads",
@@ -261,4 +264,5 @@ def test_first_screens_exercises_and_most_cells_run(number: str) -> None:
     assert sum(runs) / len(runs) >= 0.6
     exercises = [cell for cell in cells if 'id="exercise-' in cell]
     assert exercises
-    assert all("data-run" in cell for cell in exercises)
+    still = {cell for cell in exercises if "data-run" not in cell}
+    assert {re.search(r'id="exercise-([\d.]+)"', cell)[1] for cell in still} <= {*THREADS}

@@ -37,10 +37,11 @@
     mark();
   }
 
-  // Only what scrolls sideways is a stop for the keyboard.
+  // Only what scrolls is a stop for the keyboard.
   const boxes = document.querySelectorAll("article pre, article .table-wrapper, article .al-scroll");
   const stops = new ResizeObserver((entries) => {
-    for (const { target } of entries) if (target.scrollWidth > target.clientWidth) target.tabIndex = 0; else target.removeAttribute("tabindex");
+    const scrolls = (box) => box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+    for (const { target } of entries) if (scrolls(target)) target.tabIndex = 0; else target.removeAttribute("tabindex");
   });
   for (const box of boxes) stops.observe(box);
 
