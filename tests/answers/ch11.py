@@ -36,12 +36,18 @@ ONE = """\
 import asyncio
 
 async def client(reader, writer):
-    await reader.read(1)
-    writer.write(b"HTTP/1.1 200 OK\\r\\ncontent-length: 0\\r\\n\\r\\n")
+    try:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 200 OK\\r\\ncontent-length: 0\\r\\n\\r\\n")
+    finally:
+        writer.close()
 
 async def server(app, sock):
-    async with await asyncio.start_server(client, sock=sock) as listener:
-        await listener.serve_forever()
+    listener = await asyncio.start_server(client, sock=sock)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        listener.close()
 """
 
 TWO = """\
@@ -63,8 +69,11 @@ async def client(reader, writer):
     writer.close()
 
 async def server(app, sock):
-    async with await asyncio.start_server(client, sock=sock) as listener:
-        await listener.serve_forever()
+    listener = await asyncio.start_server(client, sock=sock)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        listener.close()
 """
 
 SIX = """\
@@ -155,8 +164,11 @@ async def client(app, reader, writer):
     await Call(app, reader, writer).run()
 
 async def server(app, sock):
-    async with await asyncio.start_server(partial(client, app), sock=sock) as listener:
-        await listener.serve_forever()
+    listener = await asyncio.start_server(partial(client, app), sock=sock)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        listener.close()
 """
 
 UVICORN = "from asgilive.servers import uvicorn as server\n"
@@ -173,13 +185,16 @@ WRONG = {
     "11.1": [
         (
             "Returns, and the listener with it.",
-            ONE.replace("        await listener.serve_forever()", "        await asyncio.sleep(0)"),
+            ONE.replace(
+                "await asyncio.Event().wait()\n    finally", "await asyncio.sleep(0)\n    finally"
+            ),
         ),
         (
             "A plain def.",
             ONE.replace("async def server", "def server").replace(
-                "    async with await asyncio.start_server(client, sock=sock) as listener:\n"
-                "        await listener.serve_forever()\n",
+                "    listener = await asyncio.start_server(client, sock=sock)\n"
+                "    try:\n        await asyncio.Event().wait()\n"
+                "    finally:\n        listener.close()\n",
                 "    return asyncio.start_server\n",
             ),
         ),
@@ -306,7 +321,10 @@ async def server(app, sock):
                 "        await Call(app, reader, writer).run()\n    except ValueError:\n"
                 "        listeners[0].close()",
             )
-            .replace("as listener:\n", "as listener:\n        listeners[:] = [listener]\n")
+            .replace(
+                "    try:\n        await asyncio.Event",
+                "    listeners[:] = [listener]\n    try:\n        await asyncio.Event",
+            )
             + "\nlisteners = []\n",
         ),
     ],
