@@ -248,6 +248,9 @@ async def test_a_body_comes_whole_or_not_at_all() -> None:
     assert call.sent[1]["body"] == b"ab"
     call = await drive(echo, {"type": "http"}, [pieces[0], {"type": "http.disconnect"}])
     assert "the client has left" in str(call.error)
+    call = await drive(echo, {"type": "http"}, [{"type": "http.upset"}])
+    assert (call.ended, call.sent) == ("raised", [])
+    assert "http.upset" in str(call.error)
 
 
 async def test_other_scopes_are_refused() -> None:

@@ -68,6 +68,8 @@ class Request:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise ConnectionError("the client has left")
+            if message["type"] != "http.request":
+                raise ValueError(message["type"])  # C19
             parts.append(message.get("body", b""))
             more = message.get("more_body", False)
         return b"".join(parts)
