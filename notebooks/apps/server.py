@@ -312,7 +312,11 @@ async def server(app, sock, **limits):
 def main(target, port):
     module, _, name = target.partition(":")
     app = getattr(import_module(module), name or "app")
-    sock = socket.create_server(("127.0.0.1", int(port)))
+    # without the protocol's number asyncio lets small pieces wait
+    sock = socket.socket(proto=socket.IPPROTO_TCP)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", int(port)))
+    sock.listen(2048)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(2))
     with suppress(KeyboardInterrupt):
         asyncio.run(server(app, sock))
